@@ -1,0 +1,64 @@
+# Everything needs only make and Python 3.11 or newer; each target makes its own virtual environment in .venv.
+#   make table       print a first table, and write it as LaTeX, CSV and a plot into build/
+#   make test        ruff, the import contract, and all tests
+#   make docs        the documentation, in build/docs/index.html
+#   make references  the reference numbers of the tests, computed anew (slow)
+# Another interpreter: make PYTHON=python3.13 table
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+# A CIFAR-10 image (32 x 32 x 3) as 256 patches of 2 x 2 x 3 = 12 numbers.
+TABLE := cnn 12 --filters 1,4,4 --positions 16 --head dense --kernel ntk --degree 4
+
+.DEFAULT_GOAL := help
+.PHONY: help table test docs references clean distclean
+
+help:
+	@sed -n '2,6s/^# *//p' Makefile
+
+table: $(VENV)/.all
+	@mkdir -p build
+	@$(BIN)/eigenspace table $(TABLE) -o - -o build/table.tex -o build/table.csv --plot build/table.png
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+	@echo "build/docs/index.html"
+
+references: $(VENV)/.test
+	@set -e; for script in scripts/reference/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+# One stamp per set of packages; `all` first, so that the tests and the documentation build upon it.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "eigenspace needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; use: make PYTHON=python3.12 ...")'
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.python setup.cfg pyproject.toml
+	@echo "installing eigenspace into $(VENV) (a minute or two, once)"
+	@$(PIP) install --editable '.[all]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.all
+	@$(PIP) install --editable '.[all,test]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.all
+	@$(PIP) install --editable '.[all,docs]'
+	@touch $@

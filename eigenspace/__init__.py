@@ -1,0 +1,40 @@
+"""Exact eigenvalues of neural network kernels.
+
+Describe a network, ask for a spectrum:
+
+>>> import eigenspace as es
+>>> net = es.cnn(12, filters=(1, 4), positions=4, head="dense")
+>>> table = es.spectrum(net, kernel="ntk", degree=2)
+
+A module of the package is loaded when the first of its names is used, so that the import itself costs nothing.
+"""
+
+import importlib
+
+_NAMES = {
+    "activations": ("Activation", "identity", "rbf", "relu"),
+    "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
+    "rings": ("FLOAT",),
+    "eigenvalues": ("eigenvalue", "spectrum"),
+    "table": ("EigenTable", "Eigenvalue", "Provenance"),
+    "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name):
+    """The public name, from the module that defines it (PEP 562)."""
+    if name == "__version__":
+        return importlib.import_module("eigenspace._version").__version__
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return [*__all__, "__version__"]
+

@@ -1,0 +1,132 @@
+"""A table as data in a file, and back: nothing rounded for display, integers and fractions exact."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from numbers import Rational
+from pathlib import Path
+
+from . import _render
+from .errors import UnsupportedError
+
+SCHEMA = "eigenspace.table/1"
+INDICES = ("space", "frequency", "learning_index")
+
+
+def data(table) -> dict[str, Sequence]:
+    """The columns of the CSV file and of the data frame, by name."""
+    return {
+        "interaction": list(table.patterns),
+        "total_degree": table.total_degree.tolist(),
+        "multiplicity": table.multiplicity.tolist(),
+        **{name: getattr(table, name).tolist() for name in INDICES},
+        "value": table.values().tolist(),
+        "log10": table.log10().tolist(),
+        "error": table.error.tolist(),
+        "bound": table.bounds(),
+        "share": table.shares().tolist(),
+    }
+
+
+def csv_text(table) -> str:
+    """CSV with 17 digits of each stored eigenvalue, also below the range of a float, and all digits of integers."""
+    columns = data(table)
+    columns["multiplicity"] = map(_render.integer_text, columns["multiplicity"])
+    columns["value"] = (table.column.text(i, 17, 0.0) for i in range(len(table)))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return out.getvalue()
+
+
+def json_text(table) -> str:
+    """JSON with one line per column; :func:`read_json` inverts it."""
+    rows = [table.degrees[i] for i in range(len(table))]
+    document = {
+        "schema": SCHEMA,
+        "kernel": table.kernel,
+        "ring": table.ring.name,
+        "trace": _jsonable(float(table.trace)),
+        "provenance": asdict(table.provenance),
+        "notes": list(table.notes),
+        "leaves": len(rows[0]) if rows else 0,
+        "value": table.column.to_jsonable(),
+        "error": list(map(_jsonable, table.error.tolist())),
+        "bound": table.bounds(),
+        "multiplicity": list(map(_render.integer_text, table.multiplicity)),
+        "total_degree": table.total_degree.tolist(),
+        **{name: list(map(_jsonable, getattr(table, name))) for name in INDICES},
+        "pattern": list(table.patterns),
+        "degrees": [[[leaf, int(k)] for leaf, k in enumerate(row) if k] for row in rows],
+    }
+    lines = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def read_json(source) -> dict:
+    """What a table is built from, out of a path or the text of :func:`json_text`; bounds still by name."""
+    is_text = isinstance(source, str) and source.lstrip().startswith("{")
+    document = json.loads(source if is_text else Path(source).read_text("utf-8"))
+    if document.get("schema") != SCHEMA:
+        raise ValueError(
+            f"source must be JSON of schema {SCHEMA}, got {document.get('schema')!r}; "
+            "write it with EigenTable.to_json of this version"
+        )
+    return {
+        "values": _ring(document["ring"]).column_from_jsonable(document["value"]),
+        "error": list(map(float, document["error"])),
+        "bound": document["bound"],
+        "multiplicity": list(map(_render.integer, document["multiplicity"])),
+        "total_degree": document["total_degree"],
+        **{name: list(map(index, document[name])) for name in INDICES},
+        "patterns": document["pattern"],
+        "degrees": _SparseDegrees(document["degrees"], document["leaves"]),
+        "trace": float(document["trace"]),
+        "provenance": document["provenance"],
+        "kernel": document["kernel"],
+        "notes": document["notes"],
+    }
+
+
+def index(entry) -> Fraction | float:
+    """An index as an exact fraction or a float, from a number or from the text that JSON has for it."""
+    if isinstance(entry, str):
+        return float(entry) if entry in ("inf", "-inf", "nan") else Fraction(entry)
+    return Fraction(entry) if isinstance(entry, Rational) else float(entry)
+
+
+class _SparseDegrees(Sequence):
+    """Degrees of all leaves, from the pairs of an active leaf and its degree."""
+
+    def __init__(self, pairs: Sequence[Sequence[Sequence[int]]], leaves: int):
+        self._pairs, self._leaves = pairs, leaves
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, i) -> tuple[int, ...]:
+        degrees = [0] * self._leaves
+        for leaf, degree in self._pairs[i]:
+            degrees[leaf] = degree
+        return tuple(degrees)
+
+
+def _jsonable(number):
+    if isinstance(number, Fraction):
+        return str(number)
+    return number if math.isfinite(number) else str(number)
+
+
+def _ring(name: str):
+    from . import rings
+
+    if name != rings.FLOAT.name:
+        raise UnsupportedError(
+            f"ring must be {rings.FLOAT.name!r}, got {name!r}; read the file with the version that wrote it"
+        )
+    return rings.FLOAT

@@ -1,0 +1,388 @@
+"""The command line: the same pipe as the Python interface, one command per question.
+
+    eigenspace table cnn 12 --filters 1,4,4 --positions 16 --head dense
+    eigenspace eigenvalue mlp 50 --depth 2 --degrees 3
+
+Only this module prints. A bad description of a network ends in one line on the error stream and exit status 2.
+"""
+
+import csv
+import io
+import json
+import math
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import eigenspace as es
+from eigenspace import _render
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Exact eigenvalues and space-frequency tables of neural network kernels.",
+)
+
+
+class Architecture(StrEnum):
+    mlp = "mlp"
+    cnn = "cnn"
+
+
+class Format(StrEnum):
+    text = "text"
+    latex = "latex"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+_FORMAT_OF_SUFFIX = {
+    ".txt": Format.text,
+    ".tex": Format.latex,
+    ".md": Format.markdown,
+    ".csv": Format.csv,
+    ".json": Format.json,
+}
+_ACTIVATION_PARAMETERS = {"relu": 0, "identity": 0, "rbf": 1}
+
+_NETWORK, _WHICH, _OUTPUT = "Network", "Which eigenvalues", "Output"
+
+ArchitectureArgument = Annotated[
+    Architecture, typer.Argument(metavar="mlp|cnn", help="Fully connected, or convolutional with stride = filter.")
+]
+DimArgument = Annotated[
+    int, typer.Argument(metavar="DIM", help="Dimension of one leaf: the input of an mlp, one patch of a cnn.")
+]
+DepthOption = Annotated[
+    int | None, typer.Option(help="mlp: number of layers with activation.", rich_help_panel=_NETWORK)
+]
+LeavesOption = Annotated[
+    int | None,
+    typer.Option(
+        help="mlp: number of leaves that the first layer averages.", show_default="1", rich_help_panel=_NETWORK
+    ),
+]
+FiltersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K1,K2,...", help="cnn: filter sizes, input side first, K1 counted in leaves.", rich_help_panel=_NETWORK
+    ),
+]
+PositionsOption = Annotated[
+    int | None,
+    typer.Option(help="cnn: positions left after the last filter.", show_default="1", rich_help_panel=_NETWORK),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="flatten|dense",
+        help="cnn: linear readout of all positions, or one more dense layer first.", show_default="flatten",
+        rich_help_panel=_NETWORK,
+    ),
+]
+ActivationOption = Annotated[
+    str, typer.Option(metavar="relu|rbf:GAMMA|identity", help="The activation.", rich_help_panel=_NETWORK)
+]
+KernelOption = Annotated[
+    str, typer.Option(metavar="ntk|nngp", help="The kernel of the wide network.", rich_help_panel=_NETWORK)
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="Default: by the suffix of FILE, else text.", rich_help_panel=_OUTPUT),
+]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write into FILE (.txt, .tex, .md, .csv, .json) instead; - is the terminal; may be given again.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+DigitsOption = Annotated[
+    int, typer.Option(help="Significant digits, as far as they are known.", rich_help_panel=_OUTPUT)
+]
+
+
+@app.callback()
+def _face(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+):
+    if version:
+        print(es.__version__)
+        raise typer.Exit
+
+
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "eigenspace table mlp 1000 --depth 3\n\n"
+    "eigenspace table cnn 12 --filters 1,4,4 --positions 16 --head dense\n\n"
+    "eigenspace table cnn 12 --filters 1,4 --min-value 1e-8 -o t.tex --plot t.pdf"
+)
+def table(
+    architecture: ArchitectureArgument,
+    dim: DimArgument,
+    depth: DepthOption = None,
+    leaves: LeavesOption = None,
+    filters: FiltersOption = None,
+    positions: PositionsOption = None,
+    head: HeadOption = None,
+    activation: ActivationOption = "relu",
+    kernel: KernelOption = "ntk",
+    degree: Annotated[
+        int | None,
+        typer.Option(help="All classes up to this total degree.", show_default="4", rich_help_panel=_WHICH),
+    ] = None,
+    min_value: Annotated[
+        float | None,
+        typer.Option("--min-value", help="All eigenvalues of at least this size.", rich_help_panel=_WHICH),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(help="The largest, until this many eigenfunctions are listed.", rich_help_panel=_WHICH),
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Draw the table into FILE (.png, .pdf, .svg).", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Columns of text, LaTeX and markdown, such as interaction,multiplicity,eigenvalue.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    digits: DigitsOption = 4,
+    caption: Annotated[str | None, typer.Option(help="Caption, LaTeX only.", rich_help_panel=_OUTPUT)] = None,
+    label: Annotated[str | None, typer.Option(help="Label, LaTeX only.", rich_help_panel=_OUTPUT)] = None,
+):
+    """List the eigenvalues of a network's kernel, with multiplicity, space and frequency index."""
+    net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
+    targets = _targets(output, format, plot)
+    if degree is None and min_value is None and count is None:
+        degree = 4
+    result = es.spectrum(net, kernel=kernel, degree=degree, min_value=min_value, count=count)
+    names = None if columns is None else columns.split(",")
+    for path, form in targets:
+        if path is None and form is Format.text and sys.stdout.isatty():
+            _rich_print(result.to_rich(columns=names, digits=digits))
+        else:
+            _write(_table_text(result, form, names, digits, caption, label), path)
+    if plot is not None:
+        figure = result.plot().figure
+        figure.savefig(plot, dpi=200, bbox_inches="tight")
+        _say(f"wrote {plot}")
+
+
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "eigenspace eigenvalue mlp 50 --depth 2 --degrees 3\n\n"
+    "eigenspace eigenvalue cnn 8 --filters 1,4 --head dense --degrees 0:1,3:2\n\n"
+    "eigenspace eigenvalue cnn 8 --filters 1,4 --degrees 2,0,0,0 --format json"
+)
+def eigenvalue(
+    architecture: ArchitectureArgument,
+    dim: DimArgument,
+    degrees: Annotated[
+        str,
+        typer.Option(
+            help="The degree of the one leaf (3), of some leaves (leaf:degree, as in 0:1,3:2), or of all (2,0,0,0).",
+            rich_help_panel=_WHICH,
+        ),
+    ],
+    depth: DepthOption = None,
+    leaves: LeavesOption = None,
+    filters: FiltersOption = None,
+    positions: PositionsOption = None,
+    head: HeadOption = None,
+    activation: ActivationOption = "relu",
+    kernel: KernelOption = "ntk",
+    format: FormatOption = None,
+    output: OutputOption = None,
+    digits: DigitsOption = 12,
+):
+    """Print one eigenvalue of a network's kernel, with its error bound and multiplicity."""
+    net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
+    targets = _targets(output, format)
+    result = es.eigenvalue(net, _degrees(degrees), kernel=kernel)
+    for path, form in targets:
+        _write(_eigenvalue_text(result, form, digits), path)
+
+
+def main(argv=None):
+    """Run the command line; the exit status is 0, or 2 with one line on the error stream."""
+    try:
+        app(args=argv, prog_name="eigenspace")
+    except (ValueError, TypeError, NotImplementedError, ImportError, OSError) as error:
+        print(f"eigenspace: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+# From words to a network ------------------------------------------------------------------------------------------
+
+
+def _network(architecture, dim, depth, leaves, filters, positions, head, activation):
+    mlp_only = {"--depth": depth, "--leaves": leaves}
+    cnn_only = {"--filters": filters, "--positions": positions, "--head": head}
+    is_mlp = architecture is Architecture.mlp
+    for option, value in (cnn_only if is_mlp else mlp_only).items():
+        if value is not None:
+            own = ", ".join(mlp_only if is_mlp else cnn_only)
+            raise ValueError(f"{option} does not apply to {architecture}, which is described by {own}; leave it out")
+    required = "--depth" if is_mlp else "--filters"
+    if (depth if is_mlp else filters) is None:
+        example = "--depth 2" if is_mlp else "--filters 1,4"
+        raise ValueError(f"{architecture} needs {required}, for example {example}")
+    act = _activation(activation)
+    if is_mlp:
+        return es.mlp(dim, depth, leaves=1 if leaves is None else leaves, activation=act)
+    sizes = tuple(_integer(word, "--filters", "--filters 1,4,4") for word in filters.split(","))
+    return es.cnn(dim, sizes, 1 if positions is None else positions, head=head or "flatten", activation=act)
+
+
+def _activation(text):
+    name, *words = text.split(":")
+    if name not in _ACTIVATION_PARAMETERS:
+        raise ValueError(f"--activation must be relu, identity or rbf:GAMMA, got {text!r}")
+    expected = _ACTIVATION_PARAMETERS[name]
+    if len(words) != expected:
+        right = "rbf:0.25" if expected else name
+        rule = f"--activation {name} takes {expected or 'no'} parameter{'s' * (expected != 1)}"
+        raise ValueError(f"{rule}, got {text!r}; use {right}")
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        raise ValueError(f"--activation {name} takes a number, got {text!r}; use {name}:0.25") from None
+    return getattr(es, name)(*numbers) if numbers else getattr(es, name)
+
+
+def _degrees(text):
+    example = "--degrees 3, --degrees 0:1,3:2 or --degrees 2,0,0,0"
+    words = text.split(",")
+    if any(":" in word for word in words):
+        degrees = {}
+        for word in words:
+            leaf, colon, degree = word.partition(":")
+            if not colon:
+                raise ValueError(f"--degrees mixes leaf:degree with plain degrees in {text!r}; use {example}")
+            leaf = _integer(leaf, "--degrees", example)
+            if leaf in degrees:
+                raise ValueError(f"--degrees names leaf {leaf} twice in {text!r}; give each leaf one degree")
+            degrees[leaf] = _integer(degree, "--degrees", example)
+        return degrees
+    numbers = tuple(_integer(word, "--degrees", example) for word in words)
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _integer(word, option, example):
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"{option} takes integers, got {word!r}; use {example}") from None
+
+
+# From results to words ----------------------------------------------------------------------------------------------
+
+
+def _targets(output, format, plot=None):
+    """Pairs (path or None for the terminal, format); the folders are checked before any work is done."""
+    for name in [*(output or []), *([plot] if plot else [])]:
+        folder = Path(name).parent
+        if name != "-" and not folder.is_dir():
+            raise ValueError(f"cannot write {name}: there is no folder {folder}; create it or choose another FILE")
+    if not output:
+        return [(None, format or Format.text)]
+    return [
+        (None, format or Format.text) if name == "-" else (Path(name), format or _format_of(name)) for name in output
+    ]
+
+
+def _format_of(name):
+    suffix = Path(name).suffix.lower()
+    if suffix not in _FORMAT_OF_SUFFIX:
+        known = ", ".join(_FORMAT_OF_SUFFIX)
+        raise ValueError(f"-o {name}: the suffix {suffix!r} names no format ({known}); add --format")
+    return _FORMAT_OF_SUFFIX[suffix]
+
+
+def _table_text(result, form, columns, digits, caption, label):
+    if form is Format.csv:
+        return result.to_csv()
+    if form is Format.json:
+        return result.to_json()
+    if form is Format.latex:
+        return result.to_latex(columns=columns, digits=digits, caption=caption, label=label)
+    if form is Format.markdown:
+        return result.to_markdown(columns=columns, digits=digits)
+    return result.to_text(columns=columns, digits=digits)
+
+
+def _eigenvalue_text(ev, form, digits):
+    degrees = {leaf: degree for leaf, degree in enumerate(ev.degrees) if degree}
+    if form is Format.json:
+        fields = {
+            "value": ev.value,
+            "log10": ev.log10 if math.isfinite(ev.log10) else str(ev.log10),
+            "error": ev.error,
+            "bound": ev.bound,
+            "multiplicity": _render.integer_text(ev.multiplicity),
+            "degrees": {str(leaf): degree for leaf, degree in degrees.items()},
+            "pattern": ev.pattern,
+            **{name: str(getattr(ev, name)) for name in ("space", "frequency", "learning_index")},
+        }
+        return json.dumps(fields, indent=2)
+    fields = {
+        "eigenvalue": (ev.text(digits), "number"),
+        "error": (_render.bound_text(ev.error), "number"),
+        "bound": (ev.bound, "text"),
+        "multiplicity": (_render.integer_text(ev.multiplicity), "count"),
+        "interaction": (ev.pattern, "pattern"),
+        "degrees": (", ".join(f"{leaf}:{degree}" for leaf, degree in degrees.items()) or "0", "text"),
+        "space": (_render.fraction_text(ev.space), "fraction"),
+        "frequency": (_render.fraction_text(ev.frequency), "fraction"),
+        "learning index": (_render.fraction_text(ev.learning_index), "fraction"),
+    }
+    if form is Format.text:
+        return "\n".join(f"{name:<16}{text}" for name, (text, _) in fields.items())
+    if form is Format.csv:
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows([fields, [text for text, _ in fields.values()]])
+        return out.getvalue()
+    columns = (_render.Column(name, name, (text,), kind) for name, (text, kind) in fields.items())
+    sheet = _render.Sheet(tuple(columns))
+    return _render.latex(sheet) if form is Format.latex else _render.markdown(sheet)
+
+
+def _write(text, path):
+    text = text.rstrip("\n") + "\n"
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        path.write_text(text, encoding="utf-8")
+        _say(f"wrote {path}")
+
+
+def _say(message):
+    """One line of news; on the error stream, so that the output can go through a pipe."""
+    print(message, file=sys.stderr)
+
+
+def _rich_print(renderable):
+    from rich.console import Console
+
+    Console().print(renderable)

@@ -1,0 +1,402 @@
+"""Eigenvalues of a network: one of them, or a table of all classes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
+
+import numpy as np
+
+from . import _check
+from ._version import __version__
+from .classes import Pool, canonical, enumerate_classes, representative, single
+from .errors import ConvergenceError, UnsupportedError
+from .indices import index_columns
+from .moments import root_moments
+from .networks import KERNELS, Network, _network, kernel_function
+from .rings import FLOAT, UNIT, FloatColumn, FloatRing
+from .shapes import Layout, layout
+from .table import BOUNDS, EigenTable, Eigenvalue, Provenance
+
+#: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
+_ORDERS = (48, 96, 192, 384, 768)
+#: total degree beyond which a search by value or by count gives up
+_MOST_DEGREE = 64
+_CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
+
+
+def eigenvalue(
+    net: Network, degrees, kernel: str = "ntk", *, ring: FloatRing = FLOAT, rtol: float = 1e-12, layer=None
+) -> Eigenvalue:
+    r"""One eigenvalue of the NNGP kernel or the NTK of a network.
+
+    .. math:: \lambda(r) = E\Bigl[ K(\xi) \prod_u P_{r_u}(\xi_u) \Bigr], \qquad
+              K(\xi) = \sum_r \lambda(r) \prod_u N(s_u, r_u) P_{r_u}(\xi_u)
+
+    [Xiao2022, sec. 3]: the eigenvalue of each of the :math:`\prod_u N(s_u, r_u)` eigenfunctions
+    :math:`\prod_u Y_{r_u}(x_u)` under the uniform measure on the product of the spheres.
+
+    Parameters
+    ----------
+    net
+        The network, a tree.
+    degrees
+        Degrees of the leaves: an integer for a network of one leaf, a tuple over all leaves, or a mapping
+        ``{leaf: degree}`` of the active ones.
+    kernel
+        ``"nngp"`` or ``"ntk"``.
+    ring
+        Number system; `FLOAT`.
+    rtol
+        Relative error to aim for; what was reached is in ``.error``.
+
+    Returns
+    -------
+    Eigenvalue
+        ``value`` (0.0 where it lies below the range of a float), ``log10``, ``error`` (relative bound) and its kind
+        ``bound``, ``multiplicity`` of the class (all placements), indices.
+
+    Examples
+    --------
+    >>> from eigenspace import cnn, mlp
+    >>> eigenvalue(mlp(3, 1), 2, "nngp").value
+    0.0234375
+    >>> ev = eigenvalue(cnn(12, (1, 4, 4), 16, head="dense"), {0: 1, 1: 1})
+    >>> ev.multiplicity, ev.pattern
+    (55296, '1 / 1')
+    >>> round(eigenvalue(mlp(10**6, 3), 200).log10, 3)
+    -828.654
+    """
+    net, kernel, ring = _request(net, kernel, ring, layer)
+    rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
+    plan = layout(net)
+    pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
+    solution = _solve(pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
+    call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r})"
+    return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call)[0]
+
+
+def spectrum(
+    net: Network,
+    kernel: str = "ntk",
+    *,
+    degree: int | None = None,
+    min_value: float | None = None,
+    count: int | None = None,
+    layer=None,
+    ring: FloatRing = FLOAT,
+    rtol: float = 1e-12,
+    progress: bool | None = None,
+) -> EigenTable:
+    """The table of eigenvalues of a network, one row for each class of multi-degrees up to symmetry.
+
+    Parameters
+    ----------
+    net
+        The network, a tree.
+    kernel
+        ``"nngp"`` or ``"ntk"``.
+    degree
+        All classes of at most this total degree (4 if nothing else is asked), by ascending degree.
+    min_value
+        All classes with an eigenvalue of at least this size, largest first.
+    count
+        The classes with the largest eigenvalues, until at least this many eigenfunctions are listed.
+    ring
+        Number system; `FLOAT`.
+    rtol
+        Relative error to aim for; what was reached is in the column ``error``.
+    progress
+        Show a progress bar; by default where the work is long and standard error is a terminal.
+
+    Returns
+    -------
+    EigenTable
+
+    Notes
+    -----
+    Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes; the order is 48 in high
+    dimension and rises up to 768 where the series converges slowly.
+
+    ``min_value`` and ``count`` search degree by degree.  Raising one degree by two never raises an eigenvalue
+    (every monomial moment falls), so two consecutive total degrees below the threshold leave only classes of
+    distinct leaves of degree one; those are excluded by the unlisted rest of the trace over their multiplicity.
+
+    Examples
+    --------
+    >>> from eigenspace import cnn
+    >>> table = spectrum(cnn(12, filters=(1, 4), positions=4, head="dense"), degree=2)
+    >>> len(table), [row.pattern for row in table]
+    (5, ['0', '1', '2', '1 / 1', '1 // 1'])
+    >>> table[1].multiplicity
+    192
+    """
+    net, kernel, ring = _request(net, kernel, ring, layer)
+    rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
+    asked = [name for name, value in (("degree", degree), ("min_value", min_value), ("count", count)) if value is not None]
+    if len(asked) > 1:
+        raise ValueError(f"spectrum takes one of degree, min_value and count, got {' and '.join(asked)}; drop all but one")
+    plan = layout(net)
+    name = asked[0] if asked else "degree"
+    if name == "degree":
+        degree = _check.nonnegative_integer("degree", 4 if degree is None else degree)
+        pool = enumerate_classes(plan.root, degree)
+        solution = _solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
+        chosen = np.arange(len(pool))
+        call = f"degree={degree}"
+    else:
+        if name == "min_value":
+            min_value = _check.positive_real("min_value", min_value)
+        else:
+            count = _check.positive_integer("count", count)
+        pool, solution, chosen = _search(plan, kernel, ring, rtol, min_value, count, progress)
+        call = f"{name}={min_value if name == 'min_value' else count!r}"
+    return _table(plan, pool, solution, chosen, kernel, ring, f"eigenspace.spectrum(net, {kernel!r}, {call})")
+
+
+# requests ---------------------------------------------------------------------------------------------------------------
+
+
+def _request(net, kernel, ring, layer):
+    net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
+    if not isinstance(ring, FloatRing):
+        raise UnsupportedError(f"ring must be eigenspace.FLOAT, got {ring!r}; no other ring is implemented yet")
+    if layer is not None:
+        raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
+    return net, kernel, ring
+
+
+def _degrees(net: Network, degrees) -> tuple[int, ...]:
+    """Degrees of all leaves from any of the accepted forms."""
+    leaves, form = net.leaves, "use an integer for one leaf, a tuple of all degrees, or {leaf: degree}"
+    full = [0] * len(leaves)
+    if isinstance(degrees, Mapping):
+        for number, degree in degrees.items():
+            number = _check.integer("degrees", number, 0, len(leaves) - 1, f"leaves are 0 to {len(leaves) - 1}")
+            full[number] = _check.nonnegative_integer(f"degrees[{number}]", degree)
+    elif isinstance(degrees, (Sequence, np.ndarray)) and not isinstance(degrees, str):
+        full = list(_check.nonnegative_integers("degrees", degrees, form))
+        if len(full) != len(leaves):
+            raise ValueError(f"degrees must have one entry per leaf ({len(leaves)}), got {len(full)}; {form}")
+    else:
+        degree = _check.nonnegative_integer("degrees", degrees, form)
+        if len(leaves) != 1:
+            raise ValueError(f"degrees must name the leaves of a network of {len(leaves)} leaves, got {degree}; {form}")
+        full = [degree]
+    for number, (leaf, degree) in enumerate(zip(leaves, full)):
+        if leaf.dim == 1 and degree > 1:
+            raise ValueError(
+                f"degrees must be 0 or 1 on a leaf of dimension 1 (two points carry no other harmonics), got {degree} "
+                f"for leaf {number}; use 0, 1 or a larger dimension"
+            )
+    return tuple(full)
+
+
+# solving ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    """Values of the classes of a pool (zeros where not asked), with error bounds and how they were reached."""
+
+    values: FloatColumn
+    error: np.ndarray
+    bound: np.ndarray
+    order: int
+
+
+def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> _Solution:
+    """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
+    size = len(pool)
+    mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
+    error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
+    history = np.full((len(_ORDERS), size), np.nan)
+    scale = np.zeros(size, dtype=np.int64)
+    open_, previous = asked.copy(), np.full(size, inf)
+    part, numbers = pool.restrict(open_)
+    for step, order in enumerate(_passes(_ORDERS, int(pool.degree.max()), progress)):
+        rows, index = root_moments(part, kernel, order, ring)
+        lower, upper = ring.bracket(rows, index)
+        own = np.flatnonzero(open_)
+        local = numbers[own]
+        low_m, low_e = lower.mantissa[local], lower.exponent[local]
+        zero = low_m == 0
+        gap = np.where(zero, 0.0, ring.gaps(rows)[local, index])
+        # the middle of the bracket, which holds the exact value to half its width
+        middle = np.minimum(gap, 1.0) / 2
+        mantissa[own], shift = np.frexp(low_m * (1 + middle))
+        exponent[own] = np.where(zero, 0, low_e + shift)
+        error[own] = np.where(zero, 0.0, gap / 2 + 2 * UNIT)
+        bound[own] = np.where(zero, BOUNDS.index("exact"), BOUNDS.index("estimated" if rows.estimated else "rounded"))
+        first = np.isnan(history[:step, own]).all(axis=0) if step else np.ones(own.size, dtype=bool)
+        scale[own] = np.where(first, low_e, scale[own])
+        history[step, own] = np.ldexp(low_m, np.clip(low_e - scale[own], -900, 900))
+        settled = (gap / 2 <= rtol) | (gap > 0.5 * previous[own]) & (gap < 1e-9)
+        previous[own] = gap
+        open_[own[settled]] = False
+        if not open_.any():
+            return _Solution(FloatColumn(mantissa, exponent), error, bound, order)
+        part, numbers = pool.restrict(open_)
+    _extrapolate(np.flatnonzero(open_), history, scale, mantissa, exponent, error, bound)
+    return _Solution(FloatColumn(mantissa, exponent), error, bound, order)
+
+
+def _passes(orders: Sequence[int], degree: int, progress):
+    """The orders large enough for a total degree, behind a progress bar where wanted."""
+    least = degree + 16
+    usable = [max(order, least) for order in orders]
+    usable = sorted(set(usable))
+    if not progress:
+        return usable
+    from tqdm.auto import tqdm
+
+    return tqdm(usable, desc="truncation order")
+
+
+def _extrapolate(own, history, scale, mantissa, exponent, error, bound) -> None:
+    """Replace the values of slowly converging classes by their limits, where this narrows the error.
+
+    The truncated sums rise like ``v - c M**-p - c' M**-p' ...`` with the order ``M``; with doubling orders that is a sum of
+    geometric sequences, which Wynn's epsilon algorithm removes two at a time.  The error is estimated by the change of
+    the last step, and never claimed below a thousandth of what the extrapolation added.
+    """
+    for i in own:
+        line = history[:, i]
+        line = line[~np.isnan(line)]
+        if line.size < 4 or not np.all(line > 0):
+            continue
+        limit, other = _epsilon(line), _epsilon(line[:-1] if line.size % 2 else line[1:])
+        spread = 2 * abs(limit - other) + 1e-3 * abs(limit - line[-1])
+        if limit >= line[-1] and 0 < spread < error[i] * limit:
+            mantissa[i], shift = np.frexp(limit)
+            exponent[i] = scale[i] + shift
+            error[i] = spread / limit + 1e-14
+            bound[i] = BOUNDS.index("estimated")
+
+
+def _epsilon(values: np.ndarray) -> float:
+    """Wynn's epsilon algorithm: the last even entry of its table."""
+    before, current, best = np.zeros(values.size + 1), values.copy(), values[-1]
+    for column in range(1, values.size):
+        difference = np.diff(current)
+        if np.any(difference == 0):
+            break
+        before, current = current, before[1:-1] + 1 / difference
+        if column % 2 == 0:
+            best = current[-1]
+    return float(best)
+
+
+# searching --------------------------------------------------------------------------------------------------------------
+
+
+def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, progress):
+    """Pool, solution and the chosen classes, largest eigenvalue first."""
+    trace = _trace(plan.net, kernel)
+    total = 1
+    for part in plan.net.leaves:
+        total *= 2 if part.dim == 1 else 0
+    for degree in range(2, _MOST_DEGREE + 1):
+        pool = enumerate_classes(plan.root, degree)
+        solution = _solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
+        log10 = solution.values.log10()
+        order = np.argsort(-log10, kind="stable")
+        order = order[log10[order] > -inf]
+        if count is None:
+            threshold = float(np.log10(min_value))
+        else:
+            listed = np.cumsum(pool.count[order])
+            reached = np.flatnonzero(listed >= count)
+            everything = total and listed[-1] == total
+            if not reached.size and not everything:
+                continue
+            threshold = float(log10[order[reached[0]]]) if reached.size else -inf
+        chosen = order[log10[order] >= threshold]
+        complete = int(pool.degree.max()) < degree
+        if complete or _nothing_beyond(plan, pool, log10, threshold, degree, trace):
+            if count is not None:
+                chosen = chosen[: int(np.searchsorted(np.cumsum(pool.count[chosen]), count)) + 1]
+            return pool, solution, chosen
+    wanted = f"min_value={min_value!r}" if count is None else f"count={count!r}"
+    raise ConvergenceError(
+        f"{wanted} is not complete at total degree {_MOST_DEGREE}; ask for a larger min_value, a smaller count, or list "
+        f"by degree"
+    )
+
+
+def _nothing_beyond(plan: Layout, pool: Pool, log10: np.ndarray, threshold: float, degree: int, trace: float) -> bool:
+    """Whether no class of a higher total degree reaches the threshold (see the notes of `spectrum`)."""
+    if np.any(log10[pool.degree >= degree - 1] >= threshold):
+        return False
+    if degree >= len(plan.net.leaves):
+        return True
+    # distinct leaves of degree one: at least the product of the smallest dimensions many eigenfunctions
+    dims = sorted(part.dim for part in plan.net.leaves)
+    log10_many = float(np.sum(np.log10(dims[: degree + 1])))
+    listed = sum(float(c) * 10.0**v for c, v in zip(pool.count, log10) if v > -300)
+    rest = max(trace - listed, 0.0) + 1e-9 * trace
+    return float(np.log10(rest)) - log10_many < threshold
+
+
+# tables -----------------------------------------------------------------------------------------------------------------
+
+
+class _Lazy(Sequence):
+    """A sequence whose entries are made when they are read."""
+
+    def __init__(self, make, places: np.ndarray):
+        self._make, self._places = make, places
+
+    def __len__(self) -> int:
+        return self._places.size
+
+    def __getitem__(self, index):
+        return self._make(int(self._places[index]))
+
+
+def _trace(net: Network, kernel: str) -> float:
+    return float(kernel_function(net, kernel)(np.ones(len(net.leaves))))
+
+
+def _table(plan: Layout, pool: Pool, solution: _Solution, chosen, kernel: str, ring, call: str) -> EigenTable:
+    net = plan.net
+    values = solution.values.take(chosen)
+    space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
+    learned = values.mantissa > 0
+    learning = np.array([s + f if ok else inf for s, f, ok in zip(space, frequency, learned)] + [None], dtype=object)[:-1]
+    names = [a.name for a in net.activations]
+    citations = (*_CITATIONS, *dict.fromkeys(c for a in net.activations for c in a.citations))
+    return EigenTable(
+        values=values,
+        error=solution.error[chosen],
+        bound=solution.bound[chosen],
+        multiplicity=pool.count[chosen],
+        total_degree=pool.degree[chosen],
+        space=space,
+        frequency=frequency,
+        learning_index=learning,
+        patterns=_Lazy(pool.pattern, chosen),
+        degrees=_Lazy(lambda index: representative(plan, pool, index), chosen),
+        trace=_trace(net, kernel),
+        provenance=Provenance(
+            call=call.replace("net", f"eigenspace.{net.call}", 1),
+            network=net.summary(),
+            kernel=kernel,
+            ring=ring.name,
+            method="moment recursion on classes; all terms non-negative",
+            order=f"truncation order {solution.order}",
+            citations=citations,
+            version=__version__,
+        ),
+        kernel=kernel,
+        notes=_notes(names),
+    )
+
+
+def _notes(names: Sequence[str]) -> tuple[str, ...]:
+    if "relu" not in names:
+        return ()
+    return (
+        "L = S + F is the index of admissible activations; relu is not admissible (its odd Hermite coefficients from the "
+        "third on vanish), so classes with an odd degree of 3 or more may decay faster.",
+    )

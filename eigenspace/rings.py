@@ -1,0 +1,349 @@
+"""Number systems in which the moment recursion runs.
+
+A ring supplies a handful of operations on `Rows`: batches of truncated generating functions
+
+.. math:: M(x) = \\sum_n E[S^n \\textstyle\\prod_u P_{r_u}] \\, x^n / n!
+
+of a random variable ``S`` (a mean of kernels) against Gegenbauer polynomials.  Sums of independent parts multiply
+their generating functions, so joining the children of a node is `FloatRing.convolve`; an activation is a matrix of
+power-series coefficients, `FloatRing.apply`.  Every number is non-negative, so nothing ever cancels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial
+
+import numpy as np
+
+from ._flint import scaled, scaled_ball, scaled_ratio
+
+UNIT = 2.0**-53
+#: channels of a row in the float ring: a lower bound, an upper bound, and a non-increasing majorant
+LOWER, UPPER, MAJORANT = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A batch of generating functions in the float ring.
+
+    ``mantissa`` and ``exponent`` have shape ``(3, classes, order + 1)``: for every element a lower and an upper bound,
+    and a *majorant*: a bound that holds for the same moment and for all higher ones, so that what a truncation drops
+    is bounded by the last kept majorant times the dropped coefficients.  ``estimated`` says whether some ingredient
+    rests on an estimate (a quadrature rule checked by a second one) and not on a proof.
+    """
+
+    mantissa: np.ndarray
+    exponent: np.ndarray
+    estimated: bool = False
+
+    def __len__(self) -> int:
+        return self.mantissa.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients of each row."""
+        return self.mantissa.shape[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """Coefficients of ``base * f**j``, row ``j``: what an activation does to moments.
+
+    ``mantissa, exponent`` of shape ``(rows, order + 1)``, correct to one unit; ``tail`` (mantissa, exponent) of shape
+    ``(rows,)``: upper bounds of the sums of the dropped coefficients.
+    """
+
+    mantissa: np.ndarray
+    exponent: np.ndarray
+    tail_mantissa: np.ndarray
+    tail_exponent: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class FloatColumn:
+    """A column of non-negative numbers ``mantissa * 2**exponent``: float64 digits, unlimited range."""
+
+    mantissa: np.ndarray
+    exponent: np.ndarray
+
+    def __post_init__(self):
+        self.mantissa.setflags(write=False)
+        self.exponent.setflags(write=False)
+
+    @property
+    def ring(self) -> "FloatRing":
+        """The ring that the numbers belong to."""
+        return FLOAT
+
+    def __len__(self) -> int:
+        return self.mantissa.size
+
+    def __getitem__(self, i: int) -> float:
+        return float(np.ldexp(self.mantissa[i], np.clip(self.exponent[i], -3000, 3000)))
+
+    def float64(self) -> np.ndarray:
+        """Values as float64: 0.0 where a value lies below 4.9e-324; `log10` stays finite there."""
+        return np.ldexp(self.mantissa, np.clip(self.exponent, -3000, 3000))
+
+    def log10(self) -> np.ndarray:
+        """Decimal logarithms; ``-inf`` for exact zeros only."""
+        with np.errstate(divide="ignore"):
+            return np.log10(self.mantissa) + self.exponent * np.log10(2.0)
+
+    def text(self, i: int, digits: int, error: float) -> str:
+        """Decimal text of element ``i`` with at most ``digits`` digits, only those that ``error`` leaves certain."""
+        from ._render import certain_text
+
+        return certain_text(float(self.mantissa[i]), int(self.exponent[i]), digits, error)
+
+    def take(self, indices) -> "FloatColumn":
+        """The elements at the given indices (or under a mask)."""
+        return FloatColumn(self.mantissa[indices].copy(), self.exponent[indices].copy())
+
+    def to_jsonable(self) -> list[str]:
+        """Exact text of every element: hexadecimal mantissa and binary exponent."""
+        return [f"{float(m).hex()}*2**{int(e)}" for m, e in zip(self.mantissa, self.exponent)]
+
+
+class FloatRing:
+    """float64 digits with an unlimited exponent, and brackets around every number.
+
+    Each operation rounds its lower bounds down and its upper bounds up, by the number of roundings it made; truncation
+    enters the upper bounds through majorants.  The bracket of a result is therefore proved, as far as its ingredients
+    are (see `Rows.estimated`).
+    """
+
+    name = "float"
+
+    def __repr__(self) -> str:
+        return "eigenspace.FLOAT"
+
+    # rows ------------------------------------------------------------------------------------------------------------
+
+    def unit(self, size: int) -> Rows:
+        """The generating function 1, of the empty sum."""
+        mantissa = np.zeros((3, 1, size))
+        mantissa[:, :, 0] = 0.5
+        # the majorant of 0**n, n >= 0, that never increases
+        exponent = np.zeros((3, 1, size), dtype=np.int64)
+        exponent[:, :, 0] = 1
+        return Rows(mantissa, exponent)
+
+    def zero(self, size: int) -> Rows:
+        """The generating function 0."""
+        return Rows(np.zeros((3, 1, size)), np.zeros((3, 1, size), dtype=np.int64))
+
+    def leaf(self, dim: int, degrees: Sequence[int], size: int) -> Rows:
+        """Moments ``E[t^n P_r] / n!`` of one sphere, ``n < size``, one row for each degree ``r``."""
+        from ._kernels import rows as kernels
+
+        shape = (len(degrees), size)
+        value, majorant = _empty(shape), _empty(shape)
+        kernels.sphere_moments(float(dim), np.asarray(degrees, dtype=np.int64), size, *value, *majorant)
+        spread = np.full(shape, 4 * UNIT)
+        spread[np.asarray(degrees) == 0, 0] = 0.0
+        mantissa = np.stack([value[0] * (1 - spread), value[0] * (1 + spread), majorant[0]])
+        return _normalised(mantissa, np.stack([value[1], value[1], majorant[1]]))
+
+    def convolve(self, a: Rows, ia, b: Rows, ib) -> Rows:
+        """Products of generating functions: row ``ia[c]`` of ``a`` times row ``ib[c]`` of ``b``, for every ``c``.
+
+        Cost: ``O(len(ia) * size**2)``.
+        """
+        from ._kernels import rows as kernels
+
+        ia, ib = np.asarray(ia, dtype=np.int64), np.asarray(ib, dtype=np.int64)
+        count, size = ia.size, min(a.size, b.size)
+        out = _empty((3 * count, size))
+        kernels.convolve(
+            *_flat(a, size), _stacked(ia, len(a)), *_flat(b, size), _stacked(ib, len(b)), _directions(count), *out
+        )
+        return _rows(*out, count, a.estimated or b.estimated)
+
+    def add(self, a: Rows, b: Rows) -> Rows:
+        """Elementwise sum."""
+        return self._combine(a, b.mantissa, b.exponent, False, 2, b.estimated)
+
+    def weigh(self, a: Rows, weight, power: int = 0) -> Rows:
+        """Multiply element ``n`` by ``weight**(n + power)``: the generating function of ``weight * S``.
+
+        ``weight`` is a `fractions.Fraction` between 0 and 1.
+        """
+        if weight == 1:
+            return a
+        top, below = weight.numerator, weight.denominator
+        pairs = [scaled_ratio(top ** (n + power), below ** (n + power)) for n in range(a.size)]
+        return self._scale(a, pairs)
+
+    def derivative(self, a: Rows) -> Rows:
+        """Derivative of the generating functions: moments ``E[S^{n+1} ...] / n!``, one element fewer."""
+        kept = Rows(a.mantissa[:, :, 1:], a.exponent[:, :, 1:], a.estimated)
+        return self._scale(kept, [scaled(n + 1) for n in range(kept.size)])
+
+    def apply(self, parts: Sequence[tuple[Matrix, Rows]]) -> Rows:
+        """Moments after an activation: the sum over the parts of ``matrix @ rows``, tails included.
+
+        Row ``j`` of the result is ``sum_n [z^n](base f^j) E[S^n ...] / j!``.  In the upper channels, what the series
+        drop enters as the sum of the dropped coefficients times the last majorant.  Cost:
+        ``O(classes * rows * order)``.
+        """
+        from ._kernels import rows as kernels
+
+        total = None
+        for matrix, rows in parts:
+            count, (height, order) = len(rows), matrix.mantissa.shape
+            rows = self._scale(_cut(rows, order), _factorials(order, False))
+            out = _empty((3 * count, height))
+            kernels.apply(matrix.mantissa, matrix.exponent, *_flat(rows, order), _directions(count), *out)
+            image = _rows(*out, count, rows.estimated)
+            last_m = rows.mantissa[MAJORANT, :, -1:] * matrix.tail_mantissa * (1 + 4 * UNIT)
+            last_e = rows.exponent[MAJORANT, :, -1:] + matrix.tail_exponent
+            zero = np.zeros_like(last_m)
+            dropped = _normalised(np.stack([zero, last_m, last_m]), np.stack([0 * last_e, last_e, last_e]))
+            image = self.add(image, dropped)
+            total = image if total is None else self.add(total, image)
+        return self._scale(total, _factorials(total.size, True))
+
+    def cut(self, a: Rows, size: int) -> Rows:
+        """The first ``size`` elements of every row."""
+        return _cut(a, size)
+
+    def take(self, a: Rows, indices) -> Rows:
+        """The rows at the given indices."""
+        return Rows(a.mantissa[:, indices], a.exponent[:, indices], a.estimated)
+
+    def stack(self, batches: Sequence[Rows]) -> Rows:
+        """One batch out of several, in order."""
+        return Rows(
+            np.concatenate([b.mantissa for b in batches], axis=1),
+            np.concatenate([b.exponent for b in batches], axis=1),
+            any(b.estimated for b in batches),
+        )
+
+    # ball input --------------------------------------------------------------------------------------------------------
+
+    def matrix(self, rows: Sequence[Sequence], tails: Sequence) -> Matrix:
+        """A `Matrix` from balls: equally long rows of coefficients, and upper bounds of what each row drops."""
+        mantissa, exponent = _from_balls(rows)
+        tail_m, tail_e = _from_balls([tails])
+        return Matrix(mantissa, exponent, tail_m[0] * (1 + 2 * UNIT), tail_e[0])
+
+    def rows_from_balls(self, moments: Sequence[Sequence], majorants: Sequence[Sequence], errors: np.ndarray) -> Rows:
+        """Rows from balls of moments ``E[S^j ...]`` and their majorants, with relative errors that are estimates."""
+        value_m, value_e = _from_balls(moments)
+        major_m, major_e = _from_balls(majorants)
+        errors = np.where((errors == 0) & (value_m == 0.5), 0.0, errors + 2 * UNIT)
+        mantissa = np.stack([value_m * (1 - errors), value_m * (1 + errors), major_m * (1 + 4 * UNIT)])
+        rows = _normalised(mantissa, np.stack([value_e, value_e, major_e]), True)
+        return self._scale(rows, _factorials(rows.size, True))
+
+    # questions ---------------------------------------------------------------------------------------------------------
+
+    def zero_mask(self, a: Rows) -> np.ndarray:
+        """Where an element is exactly zero, shape ``(classes, size)``."""
+        return a.mantissa[LOWER] == 0
+
+    def smallest_log2(self, a: Rows) -> float:
+        """Binary logarithm of the smallest non-zero moment (elements times ``n!``)."""
+        a = self._scale(a, _factorials(a.size, False))
+        return float(np.min(a.exponent[LOWER], where=a.mantissa[LOWER] > 0, initial=0)) - 1.0
+
+    def gaps(self, a: Rows) -> np.ndarray:
+        """Relative width of the brackets, shape ``(classes, size)``; 0 for exact zeros, inf where only a bound is known."""
+        lower = np.where(a.mantissa[LOWER] == 0, 1.0, a.mantissa[LOWER])
+        shift = np.clip(a.exponent[UPPER] - a.exponent[LOWER], -2000, 1000)
+        gap = np.ldexp(a.mantissa[UPPER] / lower, shift) - 1.0
+        return np.where(a.mantissa[LOWER] == 0, np.where(a.mantissa[UPPER] == 0, 0.0, np.inf), gap)
+
+    # columns -------------------------------------------------------------------------------------------------------------
+
+    def bracket(self, rows: Rows, index: int) -> tuple[FloatColumn, FloatColumn]:
+        """Lower and upper bounds of element ``index`` of every row, times ``index!``."""
+        rows = self._scale(rows, _factorials(rows.size, False))
+        return tuple(
+            FloatColumn(rows.mantissa[channel, :, index].copy(), rows.exponent[channel, :, index].copy())
+            for channel in (LOWER, UPPER)
+        )
+
+    def column_from_jsonable(self, texts: Sequence[str]) -> FloatColumn:
+        """The column that `FloatColumn.to_jsonable` wrote."""
+        pairs = [text.split("*2**") for text in texts]
+        mantissa = np.array([float.fromhex(m) for m, _ in pairs])
+        return FloatColumn(mantissa, np.array([int(e) for _, e in pairs], dtype=np.int64))
+
+    # ---------------------------------------------------------------------------------------------------------------------
+
+    def _scale(self, a: Rows, pairs: Sequence[tuple[float, int]]) -> Rows:
+        mantissa = np.array([m for m, _ in pairs])
+        exponent = np.array([e for _, e in pairs], dtype=np.int64)
+        shape = a.mantissa.shape
+        return self._combine(a, np.broadcast_to(mantissa, shape), np.broadcast_to(exponent, shape), True, 4, False)
+
+    def _combine(self, a: Rows, mantissa, exponent, product: bool, steps: int, estimated: bool) -> Rows:
+        from ._kernels import rows as kernels
+
+        count, size = len(a), a.size
+        out = _empty((3 * count, size))
+        other = (
+            np.ascontiguousarray(mantissa).reshape(3 * count, size),
+            np.ascontiguousarray(exponent).reshape(3 * count, size),
+        )
+        kernels.combine(*_flat(a, size), *other, product, steps * _directions(count), *out)
+        return _rows(*out, count, a.estimated or estimated)
+
+
+def _empty(shape) -> tuple[np.ndarray, np.ndarray]:
+    return np.empty(shape), np.empty(shape, dtype=np.int64)
+
+
+def _flat(a: Rows, size: int) -> tuple[np.ndarray, np.ndarray]:
+    cut = _cut(a, size)
+    shape = (-1, size)
+    return np.ascontiguousarray(cut.mantissa).reshape(shape), np.ascontiguousarray(cut.exponent).reshape(shape)
+
+
+def _cut(a: Rows, size: int) -> Rows:
+    if a.size == size:
+        return a
+    return Rows(a.mantissa[:, :, :size], a.exponent[:, :, :size], a.estimated)
+
+
+def _rows(mantissa, exponent, count: int, estimated: bool) -> Rows:
+    shape = (3, count, mantissa.shape[-1])
+    return Rows(mantissa.reshape(shape), exponent.reshape(shape), estimated)
+
+
+def _stacked(indices: np.ndarray, count: int) -> np.ndarray:
+    return np.concatenate([indices, indices + count, indices + 2 * count])
+
+
+def _directions(count: int) -> np.ndarray:
+    return np.repeat(np.array([-1.0, 1.0, 1.0]), count)
+
+
+def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
+    mantissa, shift = np.frexp(mantissa)
+    return Rows(mantissa, np.where(mantissa == 0, 0, exponent + shift), estimated)
+
+
+def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:
+    mantissa, exponent = _empty((len(rows), len(rows[0])))
+    for r, row in enumerate(rows):
+        line = np.array([float(x) for x in row])
+        mantissa[r], exponent[r] = np.frexp(line)
+        # outside the range of normal float64 numbers read the integers themselves
+        for n in np.flatnonzero(~((line > 1e-290) & (line < 1e290))):
+            mantissa[r, n], exponent[r, n] = scaled_ball(row[n])
+    return mantissa, exponent
+
+
+@lru_cache(maxsize=64)
+def _factorials(size: int, inverse: bool) -> tuple[tuple[float, int], ...]:
+    if inverse:
+        return tuple(scaled_ratio(1, factorial(n)) for n in range(size))
+    return tuple(scaled(factorial(n)) for n in range(size))
+
+
+#: float64 with an unlimited exponent and proved brackets
+FLOAT = FloatRing()

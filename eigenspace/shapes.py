@@ -1,0 +1,128 @@
+"""Networks up to symmetry: equal sub-trees are one `Shape`, and chains of single-child nodes are one step."""
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import isfinite, log
+
+from .errors import UnsupportedError
+from .networks import Leaf, Network
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A rooted tree up to the order of its children.
+
+    The mean over the children, ``groups`` of pairs (shape, how many), or one leaf of dimension ``dim``, followed by the
+    ``chain`` of activations (input side first).  The readout and a bare leaf have an empty chain.
+    """
+
+    chain: tuple
+    dim: int | None
+    groups: tuple
+
+    @cached_property
+    def key(self) -> str:
+        """A text that equal shapes share and that orders different ones."""
+        names = "".join(f".{a.name}" for a in self.chain)
+        if self.dim is not None:
+            return f"{self.dim}{names}"
+        return "(" + "+".join(f"{count}*{shape.key}" for shape, count in self.groups) + ")" + names
+
+    @cached_property
+    def fan_in(self) -> int:
+        """Number of children."""
+        return 1 if self.dim is not None else sum(count for _, count in self.groups)
+
+    @cached_property
+    def size(self) -> int:
+        """Total dimension of the leaves."""
+        return self.dim if self.dim is not None else sum(count * shape.size for shape, count in self.groups)
+
+    @cached_property
+    def height(self) -> int:
+        """Number of means over several children above the deepest leaf."""
+        return 0 if self.dim is not None else 1 + max(shape.height for shape, _ in self.groups)
+
+    @property
+    def is_block(self) -> bool:
+        """Whether this is a first layer: all children are bare leaves (or it is over a single leaf)."""
+        if self.dim is not None:
+            return True
+        return all(shape.dim is not None and not shape.chain for shape, _ in self.groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The shape of a network, and which part of the network is which child of its shape."""
+
+    net: Network
+    root: Shape
+    _shapes: dict
+
+    def children(self, part) -> list[list]:
+        """The children of a part (or of the readout, ``None``) below its chain, one list for each group."""
+        part = self.base(part)
+        if part is None:
+            shape, children = self.root, self.net.positions
+        else:
+            shape, children = self._shapes[part], part.children
+        return [[c for c in children if self._shapes[c] == group] for group, _ in shape.groups]
+
+    def base(self, part):
+        """Down a chain of single children, to the node with several or to the leaf."""
+        if part is None:
+            if len(self.net.positions) > 1:
+                return None
+            part = self.net.positions[0]
+        while not isinstance(part, Leaf) and len(part.children) == 1:
+            part = part.children[0]
+        return part
+
+
+def layout(net: Network) -> Layout:
+    """The shape of a tree network.  Cost: one pass over the parts.
+
+    >>> from eigenspace.networks import cnn
+    >>> layout(cnn(12, (1, 4), 3)).root.key
+    '(3*(4*12.relu).relu)'
+    """
+    if not net.is_tree:
+        raise UnsupportedError(
+            "eigenvalues need a tree: this network has a part with several parents (overlapping or shared patches); "
+            "use kernel_function for its kernel, or give every node its own children"
+        )
+    shapes: dict = {}
+    for part in net._walk():
+        if isinstance(part, Leaf):
+            shapes[part] = Shape((), part.dim, ())
+        elif len(part.children) == 1:
+            below = shapes[part.children[0]]
+            shapes[part] = Shape((*below.chain, part.activation), below.dim, below.groups)
+        else:
+            shapes[part] = Shape((part.activation,), None, _groups(shapes[c] for c in part.children))
+    if len(net.positions) == 1:
+        root = shapes[net.positions[0]]
+    else:
+        root = Shape((), None, _groups(shapes[p] for p in net.positions))
+    return Layout(net, root, shapes)
+
+
+def _groups(shapes) -> tuple:
+    return tuple(sorted(Counter(shapes).items(), key=lambda pair: pair[0].key))
+
+
+def size_exponent(size: int, base: int) -> Fraction | float:
+    """``log(size) / log(base)``, as a Fraction where the two are powers of one number.
+
+    >>> size_exponent(64, 256), size_exponent(1, 1)
+    (Fraction(3, 4), Fraction(0, 1))
+    """
+    if size == 1:
+        return Fraction(0)
+    ratio = log(size) / log(base)
+    guess = Fraction(ratio).limit_denominator(64)
+    if isfinite(ratio) and size**guess.denominator == base**guess.numerator:
+        return guess
+    return ratio

@@ -1,0 +1,222 @@
+"""The command line: the same numbers as the Python interface, in every format, and clean errors."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+import eigenspace as es
+from eigenspace.cli import main
+
+CNN = "cnn 8 --filters 1,2 --positions 2 --head dense"
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line in this process: (exit status, output, errors)."""
+
+    def run(line):
+        with pytest.raises(SystemExit) as stop:
+            main(line.split())
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run
+
+
+def small_table(**options):
+    return es.spectrum(es.cnn(8, filters=(1, 2), positions=2, head="dense"), **({"degree": 2} | options))
+
+
+# --- table --------------------------------------------------------------------------------------------------------
+
+
+def test_table_text(run):
+    status, out, err = run(f"table {CNN} --degree 2")
+    assert (status, err) == (0, "")
+    assert out == small_table().to_text().rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix", "expected"),
+    [
+        ("text", "txt", lambda t: t.to_text()),
+        ("latex", "tex", lambda t: t.to_latex()),
+        ("markdown", "md", lambda t: t.to_markdown()),
+        ("csv", "csv", lambda t: t.to_csv()),
+        ("json", "json", lambda t: t.to_json()),
+    ],
+)
+def test_table_formats(run, tmp_path, form, suffix, expected):
+    expected = expected(small_table()).rstrip("\n") + "\n"
+    assert run(f"table {CNN} --degree 2 --format {form}") == (0, expected, "")
+    by_suffix, by_format = tmp_path / f"table.{suffix}", tmp_path / "table"
+    status, out, err = run(f"table {CNN} --degree 2 -o {by_suffix}")
+    assert (status, out, err) == (0, "", f"wrote {by_suffix}\n")
+    assert run(f"table {CNN} --degree 2 -f {form} -o {by_format}")[0] == 0
+    assert by_suffix.read_text() == by_format.read_text() == expected
+
+
+def test_table_several_outputs_in_one_run(run, tmp_path):
+    tex, values = tmp_path / "t.tex", tmp_path / "t.csv"
+    status, out, err = run(f"table {CNN} --degree 2 -o - -o {tex} -o {values}")
+    assert status == 0
+    assert out.rstrip("\n") == small_table().to_text().rstrip("\n")
+    assert "\\toprule" in tex.read_text() and err.splitlines() == [f"wrote {tex}", f"wrote {values}"]
+    rows = list(csv.DictReader(io.StringIO(values.read_text())))
+    assert [float(row["value"]) for row in rows] == pytest.approx(small_table().values().tolist(), rel=1e-14)
+
+
+def test_table_json_comes_back(run):
+    table = es.EigenTable.from_json(run(f"table {CNN} --degree 3 --format json")[1])
+    assert table.values().tolist() == small_table(degree=3).values().tolist()
+
+
+def test_table_latex_options(run):
+    latex = run(f"table {CNN} --degree 1 -f latex --columns interaction,eigenvalue --label tab:a --caption Spectrum")[1]
+    assert "\\caption{Spectrum}" in latex and "\\label{tab:a}" in latex
+    assert max(line.count("&") for line in latex.splitlines() if not line.startswith("%")) == 1
+
+
+def test_table_default_degree_is_four(run):
+    assert run("table mlp 10 --depth 2")[1] == run("table mlp 10 --depth 2 --degree 4")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [("--min-value 1e-4", {"min_value": 1e-4}), ("--count 100", {"count": 100}), ("--kernel nngp", {"kernel": "nngp"})],
+)
+def test_table_selections(run, words, options):
+    table = es.spectrum(es.cnn(8, filters=(1, 2), positions=2, head="dense"), **options)
+    assert run(f"table {CNN} {words}")[1].rstrip("\n") == table.to_text().rstrip("\n")
+
+
+def test_table_plot(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "table.png"
+    status, out, err = run(f"table {CNN} --degree 2 --plot {picture}")
+    assert status == 0 and out and err == f"wrote {picture}\n"
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5000
+
+
+def test_table_in_a_terminal_is_a_rich_table(run, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    out = run("table mlp 10 --depth 2 --degree 2")[1]
+    assert "─" in out and "eigenvalue" in out.lower()
+
+
+@pytest.mark.parametrize(
+    ("words", "net"),
+    [
+        ("mlp 6 --depth 2 --leaves 3", lambda: es.mlp(6, 2, leaves=3)),
+        ("mlp 6 --depth 1 --activation rbf:0.25", lambda: es.mlp(6, 1, activation=es.rbf(0.25))),
+        ("mlp 6 --depth 1 --activation identity", lambda: es.mlp(6, 1, activation=es.identity)),
+        ("cnn 5 --filters 2,3", lambda: es.cnn(5, (2, 3))),
+        ("cnn 5 --filters 2 --positions 3", lambda: es.cnn(5, (2,), 3)),
+    ],
+)
+def test_networks(run, words, net):
+    assert run(f"table {words} --degree 2")[1].rstrip("\n") == es.spectrum(net(), degree=2).to_text().rstrip("\n")
+
+
+# --- eigenvalue ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "net", "degrees"),
+    [
+        ("mlp 50 --depth 2 --degrees 3", lambda: es.mlp(50, 2), 3),
+        (f"{CNN} --degrees 0:1,3:2", lambda: es.cnn(8, (1, 2), 2, head="dense"), {0: 1, 3: 2}),
+        (f"{CNN} --degrees 2,0,0,0", lambda: es.cnn(8, (1, 2), 2, head="dense"), (2, 0, 0, 0)),
+    ],
+)
+def test_eigenvalue(run, words, net, degrees):
+    ev = es.eigenvalue(net(), degrees)
+    status, out, err = run(f"eigenvalue {words}")
+    fields = dict(line.split(maxsplit=1) for line in out.splitlines() if not line.startswith("learning"))
+    assert (status, err) == (0, "")
+    assert float(fields["eigenvalue"]) == pytest.approx(ev.value, rel=1e-11)
+    assert int(fields["multiplicity"].replace(",", "").replace(" ", "")) == ev.multiplicity
+    document = json.loads(run(f"eigenvalue {words} --format json")[1])
+    assert document["value"] == ev.value and document["error"] == ev.error and document["bound"] == ev.bound
+    assert int(document["multiplicity"]) == ev.multiplicity
+
+
+@pytest.mark.parametrize("form", ["latex", "markdown", "csv"])
+def test_eigenvalue_formats(run, form):
+    status, out, err = run(f"eigenvalue mlp 50 --depth 2 --degrees 3 --format {form}")
+    assert (status, err) == (0, "") and "multiplicity" in out
+    first = {"latex": "\\begin{tabular}", "markdown": "|", "csv": "eigenvalue,"}[form]
+    assert out.startswith(first)
+
+
+def test_eigenvalue_exact_zero(run):
+    out = run("eigenvalue mlp 10 --depth 1 --degrees 3")[1]
+    assert out.splitlines()[0].split() == ["eigenvalue", "0"]
+    assert json.loads(run("eigenvalue mlp 10 --depth 1 --degrees 3 -f json")[1])["log10"] == "-inf"
+
+
+# --- help and errors ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["--help", "table --help", "eigenvalue --help"])
+def test_help(run, words):
+    status, out, err = run(words)
+    assert (status, err) == (0, "") and "Usage: eigenspace" in out
+    if words != "--help":
+        assert "Examples" in out and "--filters" in out and "ntk" in out
+
+
+def test_version(run):
+    assert run("--version") == (0, f"{es.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("table mlp 10", ["--depth"]),
+        ("table cnn 10", ["--filters"]),
+        ("table mlp 10 --depth 2 --filters 1,2", ["--filters", "mlp"]),
+        ("table cnn 10 --filters 1,2 --depth 2", ["--depth", "cnn"]),
+        ("table cnn 10 --filters 1,two", ["--filters", "'two'"]),
+        ("table cnn 10 --filters 1,0", ["filters", "0"]),
+        ("table mlp 0 --depth 2", ["dim", "0"]),
+        ("table mlp 10 --depth 2 --kernel nkt", ["kernel", "'nkt'"]),
+        ("table cnn 10 --filters 1,2 --head pool", ["head", "'pool'"]),
+        ("table mlp 10 --depth 2 --activation swish", ["--activation", "'swish'"]),
+        ("table mlp 10 --depth 2 --activation rbf", ["--activation", "rbf:0.25"]),
+        ("table mlp 10 --depth 2 --activation rbf:x", ["--activation", "rbf:0.25"]),
+        ("table mlp 10 --depth 2 --activation relu:1", ["--activation", "relu"]),
+        ("table mlp 10 --depth 2 --degree -1", ["degree", "-1"]),
+        ("table mlp 10 --depth 2 -o table.xyz", ["table.xyz", "--format"]),
+        ("table mlp 10 --depth 2 -o no/such/folder/t.tex", ["no/such/folder"]),
+        ("table mlp 10 --depth 2 --columns nonsense", ["nonsense"]),
+        ("eigenvalue mlp 10 --depth 2 --degrees 1.5", ["--degrees", "'1.5'"]),
+        ("eigenvalue mlp 10 --depth 2 --degrees 0:1,2", ["--degrees"]),
+        ("eigenvalue mlp 10 --depth 2 --degrees 0:1,0:2", ["--degrees", "twice"]),
+        ("eigenvalue mlp 10 --depth 2 --degrees 7:1", ["7"]),
+        ("eigenvalue cnn 1 --filters 2 --degrees 0:2", ["2"]),
+    ],
+)
+def test_bad_input_is_one_clean_line(run, words, names):
+    status, out, err = run(words)
+    assert (status, out) == (2, "")
+    assert err.startswith("eigenspace: ") and len(err.splitlines()) == 1
+    assert all(name in err for name in names), err
+
+
+@pytest.mark.parametrize(
+    "words", ["table", "table rnn 10", "table mlp ten --depth 2", "table mlp 10 --deep 2", "tabel mlp 10"]
+)
+def test_bad_usage(run, words):
+    status, out, err = run(words)
+    assert status == 2 and "Traceback" not in err
+
+
+def test_module_and_script():
+    command = [sys.executable, "-c", "from eigenspace.cli import main; main()"]
+    done = subprocess.run([*command, "eigenvalue", "mlp", "-3", "--depth", "1"], capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
