@@ -1,10 +1,10 @@
 """Sphinx configuration; `make docs` builds into build/docs and treats warnings as errors."""
 
-from importlib.metadata import version as installed_version
+import eigenspace
 
 project = "eigenspace"
 author = copyright = "the eigenspace developers"
-version = release = installed_version("eigenspace")
+version = release = eigenspace.__version__
 
 extensions = [
     "myst_nb",

@@ -22,6 +22,7 @@ DEFAULT = (
     "error",
     "share",
 )
+IN_PRINT = tuple(name for name in DEFAULT if name != "error")
 _SHORT = {"exact": "exact", "proved": "proved", "rounded": "rounded", "estimated": "est."}
 _SPACE, _FREQUENCY = "#3b6ea5", "#f0a04b"
 
@@ -51,7 +52,7 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
         breaks = [i + (i > gap) for i in breaks if i != gap]
         tint = np.insert(tint, gap, 0)
     trace = _render.certain_text(float(table.trace), 0, 6, 2**-50)
-    doubts = _error_note(table) if "error" in names else ()
+    doubts = _error_note(table, "error" in names)
     covered = (f"The rows listed hold {coverage_text(table)} of the trace ({trace}).",) if count else ()
     return _render.Sheet(
         tuple(columns),
@@ -169,7 +170,7 @@ def _error(table, shown, digits):
         cells.append(
             "exact" if kind == "exact" and text == "0" else text if kind == usual else f"{text} {_SHORT[kind]}"
         )
-    return _render.Column("error", "rel. error", tuple(cells), "number", latex=r"rel.\ error")
+    return _render.Column("error", "rel. error", tuple(cells), "number", latex="error")
 
 
 def _usual_bound(table) -> str | None:
@@ -177,11 +178,15 @@ def _usual_bound(table) -> str | None:
     return max(sorted(set(kinds)), key=kinds.count) if kinds else None
 
 
-def _error_note(table) -> tuple[str, ...]:
+def _error_note(table, listed: bool) -> tuple[str, ...]:
+    """What the error column leaves unsaid; without that column, the largest error."""
     usual = _usual_bound(table)
     if usual is None:
         return ()
     others = sorted(set(table.bounds()) - {usual, "exact"})
+    if not listed:
+        worst = _render.bound_text(float(table.error.max()))
+        return (f"Relative errors are at most {worst} ({', '.join([usual, *others])}).",)
     apart = "".join(f"; {_SHORT[kind]}: {kind}" if _SHORT[kind] != kind else "" for kind in others)
     return (f"Relative errors are bounds ({usual}{' unless marked' if others else ''}{apart}).",)
 
@@ -193,13 +198,13 @@ def _bound(table, shown, digits):
 
 def _share(table, shown, digits):
     cells = tuple(_render.percent_text(float(table.shares()[i]), float(table.error[i])) for i in shown)
-    return _render.Column("share", "share (%)", cells, align="right", latex=r"share (\%)")
+    return _render.Column("share", "share (%)", cells, align="right", latex=r"share/\%")
 
 
 def _cumulative(table, shown, digits):
     sums, doubts = np.cumsum(table.shares()), np.cumsum(table.shares() * table.error)
     cells = tuple(_render.percent_text(float(sums[i]), float(doubts[i] / sums[i]) if sums[i] else 0.0) for i in shown)
-    return _render.Column("cumulative", "sum (%)", cells, align="right", latex=r"sum (\%)")
+    return _render.Column("cumulative", "sum (%)", cells, align="right", latex=r"sum/\%")
 
 
 _MAKERS: dict[str, Callable[..., _render.Column]] = {

@@ -10,12 +10,16 @@ The text of a number is the same in every medium's input: ``3.142e-12``, with an
 import html as _html
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 from hashlib import sha256
+from textwrap import wrap
 
 _GUARD = 50
+# Characters of a row and rows that fit a page of LaTeX's article class at \small.
+_WIDE, _LONG = 68, 40
 _NUMBER = re.compile(r"([<~≈]?)(-?\d+(?:\.\d+)?)(?:e(-?\d+))?")
 _LATEX_MARK = {"": "", "<": "<", "~": r"\sim", "≈": r"\approx"}
 _LATEX_TEXT = {
@@ -167,6 +171,15 @@ def integer(text: str) -> int:
     return int(Decimal(text))
 
 
+def product(text: str, count: int) -> float:
+    """A number given as decimal text, times an integer, as a float: both may lie outside a float's range.
+
+    >>> product("2e-400", 10**400), product("1e400", 1)
+    (2.0, inf)
+    """
+    return float(_context(_GUARD).multiply(Decimal(text), Decimal(int(count))))
+
+
 def percent_text(share: float, error: float = 0.0, decimals: int = 2) -> str:
     """A share as a percentage with only true decimals; ``<0.01`` below the last decimal, ``0`` for exact zero.
 
@@ -189,14 +202,14 @@ def percent_text(share: float, error: float = 0.0, decimals: int = 2) -> str:
 
 
 def fraction_text(number) -> str:
-    """A fraction as ``3/4``, an integer as ``2``, infinity as ``∞``, another float with three decimals.
+    """A fraction as ``3/4``, an integer as ``2``, infinity as ``∞``, another float with two decimals.
 
     >>> fraction_text(Fraction(3, 4)), fraction_text(Fraction(2)), fraction_text(math.inf), fraction_text(0.73106)
-    ('3/4', '2', '∞', '0.731')
+    ('3/4', '2', '∞', '0.73')
     """
     if isinstance(number, float) and not math.isfinite(number):
         return "?" if math.isnan(number) else "∞" if number > 0 else "−∞"
-    return f"{number:.3f}" if isinstance(number, float) else str(number)
+    return f"{number:.2f}" if isinstance(number, float) else str(number)
 
 
 def _context(digits: int, rounding: str = ROUND_HALF_EVEN) -> Context:
@@ -303,7 +316,9 @@ def plain(sheet: Sheet) -> str:
         disable_numparse=True,
         colalign=_alignment(sheet) if rows else None,
     )
-    return "\n".join([sheet.caption, *(line.rstrip() for line in body.split("\n")), *sheet.notes])
+    lines = [line.rstrip() for line in body.split("\n")]
+    width = max(60, *map(len, lines))
+    return "\n".join([sheet.caption, *lines, *(part for note in sheet.notes for part in wrap(note, width))])
 
 
 def markdown(sheet: Sheet) -> str:
@@ -376,12 +391,15 @@ def latex(sheet: Sheet, caption: str | None = None, label: str | None = None) ->
     lines += [r"\bottomrule", r"\end{tabular}"]
     comments = ["% " + " ".join(line.split()) for line in (*sheet.origin, *(() if floating else sheet.notes))]
     if not floating:
-        return "\n".join([*comments, *lines]) + "\n"
-    head = [r"\begin{table}", r"\centering\small\setlength{\tabcolsep}{4pt}"]
-    head += [rf"\caption{{{caption}}}"] if caption is not None else []
+        return "\n".join([*comments, r"\noindent", *lines]) + "\n"
+    width = sum(max(map(len, (column.heading, *column.cells))) for column in sheet.columns)
+    fits = width <= _WIDE and len(sheet.rows) <= _LONG
+    size = r"\small\setlength{\tabcolsep}{4pt}" if fits else r"\footnotesize\setlength{\tabcolsep}{3pt}"
+    head = [r"\begin{table}", rf"\centering{size}"]
+    head += [rf"\setlength{{\belowcaptionskip}}{{4pt}}\caption{{{caption}}}"] if caption is not None else []
     head += [rf"\label{{{label}}}"] if label is not None else []
     notes = (
-        [r"\par\smallskip", rf"{{\footnotesize\raggedright {' '.join(map(latex_text, sheet.notes))}\par}}"]
+        [r"\par\smallskip", rf"{{\footnotesize\raggedright {_prose(sheet.notes, latex_cell, latex_text)}\par}}"]
         if sheet.notes
         else []
     )
@@ -397,8 +415,9 @@ def latex_cell(text: str, kind: str) -> str:
     if kind == "fraction":
         plain = re.fullmatch(r"-?\d+(/\d+|\.\d+)?", text)
         return r"$\infty$" if text == "∞" else f"${text}$" if plain else latex_text(text)
-    if kind == "pattern" and "[" in text and re.fullmatch(r"[\d\[\] /]+", text):
-        return "$" + text.replace(" ", r"\,") + "$"
+    if kind == "pattern":
+        # A bracket that opens a row would be read as the optional argument of the row break before it.
+        return "{" + latex_text(text) + "}" if text.startswith("[") else latex_text(text)
     head, _, tail = text.partition(" ")
     if kind == "count" and text.isdigit():
         return "$" + _thousands(text, r"\,") + "$"
@@ -456,13 +475,19 @@ def notebook(sheet: Sheet) -> str:
         for place, column in enumerate(sheet.columns)
     ]
     styler = styler.set_table_styles([{"selector": part, "props": props} for part, props in _CSS.items()] + places)
-    lines = [f"<p>{_html.escape(' '.join(sheet.notes))}</p>"] if sheet.notes else []
+    lines = [f"<p>{_prose(sheet.notes, html_cell, _html.escape)}</p>"] if sheet.notes else []
     if sheet.origin:
         origin = "<br>".join(map(_html.escape, sheet.origin))
         lines.append(f"<details><summary>Where this table comes from</summary>{origin}</details>")
     foot = f'<div style="font-size:12px; max-width:60em">{"".join(lines)}</div>' if lines else ""
     # Entities instead of signs: the text reads the same whatever encoding a page declares.
     return f"<div>{styler.to_html()}{foot}</div>".encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _prose(sentences: Sequence[str], cell: Callable[[str, str], str], text: Callable[[str], str]) -> str:
+    """Sentences with the powers of ten in them typeset as in a cell."""
+    parts = re.split(r"(?<![\w.])(\d+(?:\.\d+)?e-?\d+)(?![\w])", " ".join(sentences))
+    return "".join(cell(part, "number") if place % 2 else text(part) for place, part in enumerate(parts))
 
 
 def _cell_style(sheet: Sheet, column: Column, index: int) -> str:
@@ -478,7 +503,7 @@ def _cell_style(sheet: Sheet, column: Column, index: int) -> str:
             end += part
         base += (
             f"; background-image:linear-gradient(90deg, {', '.join(stops)}, transparent {100 * end:.1f}%); "
-            "background-size:calc(100% - 16px) 4px; background-repeat:no-repeat; background-position:8px 100%"
+            "background-size:88% 4px; background-repeat:no-repeat; background-position:50% 100%"
         )
     return base
 

@@ -212,7 +212,7 @@ def _collect(shape: Shape, values: list) -> tuple[Pool, dict]:
         degrees = sorted({0, *values})
         pool = Pool(shape, np.array(degrees), _integers(multiplicity(shape.dim, k) for k in degrees))
         return pool, {k: i for i, k in enumerate(degrees)}
-    closed = sorted({v[:n] for v in values for n in range(len(v) + 1)}, key=lambda v: (_total(v), len(v), repr(v)))
+    closed = sorted({(), *(v[:n] for v in values for n in range(len(v) + 1))}, key=lambda v: (_total(v), len(v), repr(v)))
     numbers = {v: i for i, v in enumerate(closed)}
     children, found = [], []
     for g, (child, _) in enumerate(shape.groups):

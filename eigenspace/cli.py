@@ -112,15 +112,19 @@ DigitsOption = Annotated[
 ]
 
 
+def _print_version(wanted: bool):
+    if wanted:
+        print(es.__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _face(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ):
-    if version:
-        print(es.__version__)
-        raise typer.Exit
+    pass
 
 
 @app.command(

@@ -90,7 +90,7 @@ def power_series(chain: tuple, order: int, bits: int = 160) -> Triple:
     raise ConvergenceError(f"the power series of ({names}) lost its digits at order {order}; ask for a lower order")
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=64)
 def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
@@ -121,3 +121,24 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
         bits *= 2
     names = ", ".join(a.name for a in chain)
     raise ConvergenceError(f"powers of the series of ({names}) lost their digits at order {order}; lower the order")
+
+
+def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:
+    r"""Which coefficients of :math:`b f^j`, ``j < rows``, are not zero: bit ``n`` of entry ``j``, ``n <= order``.
+
+    Products of non-negative series have no accidental zeros, so the supports add.  Cost: ``O(rows * order)``
+    operations on integers of ``order`` bits.
+    """
+    triple = power_series(chain, order)
+    full = (1 << (order + 1)) - 1
+    shifts = [n for n, c in enumerate(triple.f) if not c.is_zero()]
+    base = (1,) if part == "f" else getattr(triple, part)
+    current = sum(1 << n for n, c in enumerate(base) if c != 0)
+    found = [current]
+    for _ in range(rows - 1):
+        following = 0
+        for n in shifts:
+            following |= current << n
+        current = following & full
+        found.append(current)
+    return found

@@ -15,11 +15,11 @@ from .indices import index_columns
 from .moments import root_moments
 from .networks import KERNELS, Network, _network, kernel_function
 from .rings import FLOAT, UNIT, FloatColumn, FloatRing
-from .shapes import Layout, layout
+from .shapes import Layout, Shape, layout
 from .table import BOUNDS, EigenTable, Eigenvalue, Provenance
 
 #: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
-_ORDERS = (48, 96, 192, 384, 768)
+_ORDERS = (48, 68, 96, 136, 192, 272, 384)
 #: total degree beyond which a search by value or by count gives up
 _MOST_DEGREE = 64
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
@@ -116,7 +116,7 @@ def spectrum(
     Notes
     -----
     Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes; the order is 48 in high
-    dimension and rises up to 768 where the series converges slowly.
+    dimension and rises up to 384 where the series converges slowly.
 
     ``min_value`` and ``count`` search degree by degree.  Raising one degree by two never raises an eigenvalue
     (every monomial moment falls), so two consecutive total degrees below the threshold leave only classes of
@@ -210,11 +210,12 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
     size = len(pool)
     mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
-    history = np.full((len(_ORDERS), size), np.nan)
+    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS})
+    history = np.full((len(orders), size), np.nan)
     scale = np.zeros(size, dtype=np.int64)
     open_, previous = asked.copy(), np.full(size, inf)
     part, numbers = pool.restrict(open_)
-    for step, order in enumerate(_passes(_ORDERS, int(pool.degree.max()), progress)):
+    for step, order in enumerate(_passes(orders, progress)):
         rows, index = root_moments(part, kernel, order, ring)
         lower, upper = ring.bracket(rows, index)
         own = np.flatnonzero(open_)
@@ -237,54 +238,65 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
         if not open_.any():
             return _Solution(FloatColumn(mantissa, exponent), error, bound, order)
         part, numbers = pool.restrict(open_)
-    _extrapolate(np.flatnonzero(open_), history, scale, mantissa, exponent, error, bound)
+    slowest = _slowest(pool.shape, kernel)
+    if slowest < inf:
+        _extrapolate(np.flatnonzero(open_), slowest, orders, history, scale, mantissa, exponent, error, bound)
     return _Solution(FloatColumn(mantissa, exponent), error, bound, order)
 
 
-def _passes(orders: Sequence[int], degree: int, progress):
-    """The orders large enough for a total degree, behind a progress bar where wanted."""
-    least = degree + 16
-    usable = [max(order, least) for order in orders]
-    usable = sorted(set(usable))
+def _passes(orders: Sequence[int], progress):
+    """The orders, behind a progress bar where wanted."""
     if not progress:
-        return usable
+        return orders
     from tqdm.auto import tqdm
 
-    return tqdm(usable, desc="truncation order")
+    return tqdm(orders, desc="truncation order")
 
 
-def _extrapolate(own, history, scale, mantissa, exponent, error, bound) -> None:
+def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent, error, bound) -> None:
     """Replace the values of slowly converging classes by their limits, where this narrows the error.
 
-    The truncated sums rise like ``v - c M**-p - c' M**-p' ...`` with the order ``M``; with doubling orders that is a sum of
-    geometric sequences, which Wynn's epsilon algorithm removes two at a time.  The error is estimated by the change of
-    the last step, and never claimed below a thousandth of what the extrapolation added.
+    The truncated sums rise like ``v - sum_i c_i M**-(slowest + i/2)`` with the order ``M``: the coefficients of the duals
+    and the moments of the means fall like powers of the index, in steps of one half.  All orders together eliminate one
+    term each; the error is estimated by leaving out the first order.
     """
+    if len(orders) < 3:
+        return
+    full, fewer = _limit_weights(orders, slowest), _limit_weights(orders[1:], slowest)
     for i in own:
         line = history[:, i]
-        line = line[~np.isnan(line)]
-        if line.size < 4 or not np.all(line > 0):
+        if np.isnan(line).any():
             continue
-        limit, other = _epsilon(line), _epsilon(line[:-1] if line.size % 2 else line[1:])
-        spread = 2 * abs(limit - other) + 1e-3 * abs(limit - line[-1])
-        if limit >= line[-1] and 0 < spread < error[i] * limit:
+        limit, other = full @ line, fewer @ line[1:]
+        spread = 2 * abs(limit - other) + 2e-3 * abs(limit - line[-1]) + 1e-14 * limit * np.abs(full).sum()
+        if limit >= line[-1] and spread < error[i] * limit:
             mantissa[i], shift = np.frexp(limit)
             exponent[i] = scale[i] + shift
-            error[i] = spread / limit + 1e-14
+            error[i] = spread / limit
             bound[i] = BOUNDS.index("estimated")
 
 
-def _epsilon(values: np.ndarray) -> float:
-    """Wynn's epsilon algorithm: the last even entry of its table."""
-    before, current, best = np.zeros(values.size + 1), values.copy(), values[-1]
-    for column in range(1, values.size):
-        difference = np.diff(current)
-        if np.any(difference == 0):
-            break
-        before, current = current, before[1:-1] + 1 / difference
-        if column % 2 == 0:
-            best = current[-1]
-    return float(best)
+def _limit_weights(orders, slowest: float) -> np.ndarray:
+    """Weights of the values at the given orders in their extrapolated limit."""
+    relative = np.array(orders, dtype=float) / orders[-1]
+    powers = [0.0] + [slowest + i / 2 for i in range(len(orders) - 1)]
+    weights = np.linalg.solve(np.array([relative**-p for p in powers]), np.eye(len(orders))[0])
+    return weights / weights.sum()
+
+
+def _slowest(shape: Shape, kernel: str) -> float:
+    """Exponent of the slowest truncation in a tree: of the node with the smallest sum of ``(dim - 1) / 2``."""
+    found = [inf]
+    if shape.chain and shape.dim is None and not shape.is_cube:
+        found.append(_corner(shape) + (0.5 if kernel == "ntk" else 1.5))
+    return min(found + [_slowest(child, kernel) for child, _ in shape.groups])
+
+
+def _corner(shape: Shape) -> float:
+    """Half the number of directions in which the correlations leave the corner where all are 1."""
+    if shape.dim is not None:
+        return (shape.dim - 1) / 2
+    return sum(count * _corner(child) for child, count in shape.groups)
 
 
 # searching --------------------------------------------------------------------------------------------------------------

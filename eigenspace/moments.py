@@ -29,7 +29,7 @@ import numpy as np
 
 from .classes import Pool
 from .duals import layer_matrix
-from .zonal import chain_rows
+from .zonal import CubeLaw, SphereLaw, chain_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +55,27 @@ def _moments(pool: Pool, size: int, order: int, tangent: bool, ring, done: dict)
     """Moments ``j < size`` of every class of a pool, its tree truncated at ``order``."""
     key = id(pool), size
     if key not in done:
-        if pool.is_leaf:
-            done[key] = _leaf(pool, size, tangent, ring)
+        shape = pool.shape
+        if shape.is_cube and shape.chain:
+            law = CubeLaw(shape.fan_in)
+            done[key] = _chain(pool, law, lambda n: _join(pool, n, order, False, ring, {}).kernel, size, tangent, ring)
+        elif not pool.is_leaf:
+            below = _join(pool, order + 1 if shape.chain else size, order, tangent, ring, done)
+            done[key] = _activate(below, shape.chain, size, ring) if shape.chain else below
+        elif shape.chain:
+            degrees = pool.degree.tolist()
+            series = lambda n: ring.leaf(shape.dim, degrees, n)  # noqa: E731
+            done[key] = _chain(pool, SphereLaw(shape.dim), series, size, tangent, ring)
         else:
-            chain = pool.shape.chain
-            below = _join(pool, size if not chain else order + 1, order, tangent, ring, done)
-            done[key] = _activate(below, chain, size, ring) if chain else below
+            rows = ring.leaf(shape.dim, pool.degree.tolist(), size + 1)
+            done[key] = Moments(ring.cut(rows, size), ring.derivative(rows) if tangent else None)
     return done[key]
 
 
-def _leaf(pool: Pool, size: int, tangent: bool, ring) -> Moments:
-    degrees = [int(k) for k in pool.degree]
-    if pool.shape.chain:
-        rows = chain_rows(ring, pool.shape.chain, pool.shape.dim, degrees, size, tangent)
-        return Moments(rows[0], rows[1] if tangent else None)
-    rows = ring.leaf(pool.shape.dim, degrees, size + 1)
-    return Moments(ring.cut(rows, size), ring.derivative(rows) if tangent else None)
+def _chain(pool: Pool, law, series, size: int, tangent: bool, ring) -> Moments:
+    """Moments of a chain of activations over the mean correlation ``t`` of one sphere or cube, where ``K = T = t``."""
+    rows = chain_rows(ring, pool.shape.chain, law, series, pool.degree.tolist(), size, tangent)
+    return Moments(rows[0], rows[1] if tangent else None)
 
 
 def _activate(below: Moments, chain: tuple, size: int, ring) -> Moments:

@@ -229,13 +229,13 @@ class FloatRing:
         tail_m, tail_e = _from_balls([tails])
         return Matrix(mantissa, exponent, tail_m[0] * (1 + 2 * UNIT), tail_e[0])
 
-    def rows_from_balls(self, moments: Sequence[Sequence], majorants: Sequence[Sequence], errors: np.ndarray) -> Rows:
-        """Rows from balls of moments ``E[S^j ...]`` and their majorants, with relative errors that are estimates."""
+    def rows_from_balls(self, moments, majorants, errors: np.ndarray, estimated: bool) -> Rows:
+        """Rows from balls of moments ``E[S^j ...]`` and their majorants, with the relative errors of the moments."""
         value_m, value_e = _from_balls(moments)
         major_m, major_e = _from_balls(majorants)
         errors = np.where((errors == 0) & (value_m == 0.5), 0.0, errors + 2 * UNIT)
         mantissa = np.stack([value_m * (1 - errors), value_m * (1 + errors), major_m * (1 + 4 * UNIT)])
-        rows = _normalised(mantissa, np.stack([value_e, value_e, major_e]), True)
+        rows = _normalised(mantissa, np.stack([value_e, value_e, major_e]), estimated)
         return self._scale(rows, _factorials(rows.size, True))
 
     # questions ---------------------------------------------------------------------------------------------------------

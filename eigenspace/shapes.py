@@ -46,6 +46,11 @@ class Shape:
         return 0 if self.dim is not None else 1 + max(shape.height for shape, _ in self.groups)
 
     @property
+    def is_cube(self) -> bool:
+        """Whether this is a mean over several leaves of dimension 1."""
+        return len(self.groups) == 1 and self.groups[0][0] == Shape((), 1, ())
+
+    @property
     def is_block(self) -> bool:
         """Whether this is a first layer: all children are bare leaves (or it is over a single leaf)."""
         if self.dim is not None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _render
 from ._check import choice
-from ._columns import coverage_text, sheet
+from ._columns import IN_PRINT, coverage_text, sheet
 from ._files import INDICES, csv_text, data, json_text, read_json
 from ._files import index as _as_index
 
@@ -72,9 +72,8 @@ class Eigenvalue:
     ``error``: relative, :math:`|\lambda_{true} - \lambda| \le \epsilon\lambda`, of the kind ``bound`` (one of
     :data:`BOUNDS`). ``multiplicity``: number of eigenfunctions in the class. ``degrees``: of all leaves, for one
     representative. ``space``, ``frequency``, ``learning_index``: the indices S, F and L of [Xiao2022] (arXiv
-    2112.05611), exact fractions where the sizes are powers of one base. ``pattern``: the interaction as nested groups
-    of degrees, e.g. ``[[2] [1 1]]``: leaves under one node share a bracket, inactive leaves are left out, the constant
-    is ``0``.
+    2112.05611), exact fractions where the sizes are powers of one base. ``pattern``: the degrees of the
+    active leaves; the more slashes between two of them, the higher in the network they meet; the constant is ``0``.
     """
 
     value: object
@@ -117,6 +116,13 @@ class EigenTable:
     read-only copies.
 
     Raises :class:`ValueError` for columns of different lengths.
+
+    >>> import eigenspace as es
+    >>> table = es.spectrum(es.mlp(10, 2), kernel="nngp", degree=4)
+    >>> [row.text(4) for row in table]
+    ['5.080e-1', '3.094e-2', '2.435e-3', '1.192e-4', '1.984e-5']
+    >>> table.where(total_degree=2)[0].multiplicity
+    54
     """
 
     def __init__(
@@ -307,7 +313,7 @@ class EigenTable:
         return _render.notebook(self._sheet(None, 4, _SHOWN_ROWS))
 
     def _repr_latex_(self) -> str:
-        return _render.latex(self._sheet(None, 4, _SHOWN_ROWS))
+        return _render.latex(self._sheet(IN_PRINT, 4, _SHOWN_ROWS))
 
     def to_text(
         self, path=None, *, columns: Sequence[str] | None = None, digits: int = 4, max_rows: int | None = None
@@ -337,12 +343,15 @@ class EigenTable:
     ) -> str | None:
         r"""LaTeX that compiles with booktabs alone; the provenance stands on top as ``%`` lines.
 
+        The default columns leave out ``error``, since every digit shown is true; the note names the largest error.
         ``columns``: names out of ``degree``, ``interaction``, ``multiplicity``, ``space``, ``frequency``,
         ``learning_index``, ``eigenvalue``, ``log10``, ``error``, ``bound``, ``share``, ``cumulative``. ``digits``: at
         most this many, and only true ones. With a ``caption`` (LaTeX source) or a ``label`` the ``tabular`` stands in a
         ``table``. Returns the text, or writes it to ``path``. Raises :class:`ValueError` for an unknown column.
         """
-        return _deliver(_render.latex(self._sheet(columns, digits, None), caption, label), path)
+        return _deliver(
+            _render.latex(self._sheet(IN_PRINT if columns is None else columns, digits, None), caption, label), path
+        )
 
     def to_markdown(self, path=None, *, columns: Sequence[str] | None = None, digits: int = 4) -> str | None:
         """A Markdown pipe table; arguments as in :meth:`to_latex`."""
@@ -415,7 +424,10 @@ class EigenTable:
 
     @cached_property
     def _shares(self) -> np.ndarray:
-        weights = map(_weight, self.values().tolist(), self._log10.tolist(), self.multiplicity)
+        weights = (
+            _weight(value, count, lambda i=i: self.column.text(i, 17, 0.0))
+            for i, (value, count) in enumerate(zip(self.values().tolist(), self.multiplicity, strict=True))
+        )
         return _frozen(np.fromiter(weights, float, len(self)) / float(self.trace), np.float64)
 
     def _take(self, indices: np.ndarray) -> "EigenTable":
@@ -515,15 +527,13 @@ def _frozen(entries, dtype) -> np.ndarray:
     return array
 
 
-def _weight(value: float, log10: float, count: int) -> float:
-    """Value times count, through exact integers where the value is a normal float and through logarithms below."""
-    if log10 == -math.inf or count == 0:
-        return 0.0
+def _weight(value: float, count: int, text: Callable[[], str]) -> float:
+    """Value times count: through integers where the value is a normal float, through its decimal text below."""
+    if value < _LEAST_NORMAL:
+        return _render.product(text(), count)
+    numerator, denominator = value.as_integer_ratio()
     try:
-        if value >= _LEAST_NORMAL:
-            numerator, denominator = value.as_integer_ratio()
-            return numerator * count / denominator
-        return 10.0 ** (log10 + math.log10(count))
+        return numerator * count / denominator
     except OverflowError:
         return math.inf
 

@@ -1,4 +1,4 @@
-r"""Moments of a chain of activations over one sphere, where the power series is slow.
+r"""Moments of a chain of activations over one sphere or one cube, where the power series is slow.
 
 On a sphere of small dimension the series of a deep ReLU kernel sets in late (only beyond ``degree**2``) and decays
 slowly.  The substitution :math:`\xi = \cos\theta` makes every bias-free ReLU kernel analytic on :math:`[0, \pi]`, so the
@@ -10,24 +10,29 @@ Gauss-Legendre rule in :math:`\theta`
 
 converges geometrically.  It runs in balls whose precision exceeds the smallness of the eigenvalue, so that the
 cancellation of the oscillating :math:`P_k` costs no digit.  The error of the rule is estimated from a second rule with
-more nodes; roundings are enclosed by the balls.
+more nodes; roundings are enclosed by the balls.  On a cube the law of the mean correlation is a finite sum, and the
+rule is exact.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
+from math import ceil, comb, log2
 
 import numpy as np
 
 from ._flint import precision
-from .duals import evaluate, layer_matrix
+from .duals import evaluate, layer_matrix, supports
 from .errors import ConvergenceError
+from .harmonics import multiplicity
 
 #: relative agreement of two rules, in bits, that is asked for
 _AGREEMENT_BITS = 58
 _MOST_NODES = 20000
 #: smallest dimension at which the series is pursued beyond its first order
 _SERIES_DIM = 48
+#: largest number of bits at which the rule of a cube is taken at once
+_RULE_BITS = 256
 #: relative width of a bracket at which a power series counts as summed
 _SETTLED = 2.0**-40
 
@@ -43,28 +48,98 @@ def _legendre(nodes: int, bits: int) -> tuple[tuple, tuple]:
         return tuple(half * (1 - x) for x, _ in pairs), tuple(half * w for _, w in pairs)
 
 
-def _points(dim: int, nodes: int, bits: int) -> tuple[list, list]:
-    """Correlations and weights of a rule for the law of the correlation on one sphere, at the working precision."""
-    from flint import arb
+@dataclass(frozen=True)
+class SphereLaw:
+    """The law of the correlation of two uniform points on a sphere, and its orthogonal polynomials."""
 
-    if dim == 1:
-        return [arb(1), arb(-1)], [arb(1) / 2, arb(1) / 2]
-    if dim == 2:
+    dim: int
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the law has finitely many points, so that its rule is exact."""
+        return self.dim == 1
+
+    @property
+    def extent(self) -> int:
+        """What the number of nodes grows with."""
+        return self.dim
+
+    @property
+    def pursue_series(self) -> bool:
+        """Whether to raise the order of the power series; in small dimension the rule is cheaper."""
+        return self.dim >= _SERIES_DIM
+
+    def multiplicity(self, degree: int) -> int:
+        """Number of eigenfunctions of a degree."""
+        return multiplicity(self.dim, degree)
+
+    def points(self, nodes: int, bits: int) -> tuple[list, list]:
+        """Correlations and weights, at the working precision."""
+        from flint import arb
+
+        if self.dim == 1:
+            return [arb(1), arb(-1)], [arb(1) / 2, arb(1) / 2]
         constant = 1 / arb.pi()
-    else:
-        half = arb(dim) / 2
-        constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
-    angles, weights = _legendre(nodes, bits)
-    points, masses = [], []
-    for angle, weight in zip(angles, weights):
-        sine, cosine = angle.sin_cos()
-        mass = constant * weight * sine ** (dim - 2)
-        points += [cosine, -cosine]
-        masses += [mass, mass]
-    return points, masses
+        if self.dim > 2:
+            half = arb(self.dim) / 2
+            constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
+        points, masses = [], []
+        for angle, weight in zip(*_legendre(nodes, bits)):
+            sine, cosine = angle.sin_cos()
+            mass = constant * weight * sine ** (self.dim - 2)
+            points += [cosine, -cosine]
+            masses += [mass, mass]
+        return points, masses
+
+    def step(self, k: int) -> tuple[int, int, int]:
+        """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
+        if self.dim <= 2:
+            return self.dim, 1, 1
+        return 2 * k + self.dim - 2, k, k + self.dim - 2
 
 
-def _polynomials(dim: int, degrees: Sequence[int], points: list) -> list[list]:
+@dataclass(frozen=True)
+class CubeLaw:
+    r"""The law of the mean correlation of two uniform corners of a cube of ``bits`` bits.
+
+    ``t = 1 - 2i/bits`` with binomial weights; its orthogonal polynomials, the expectations of products of ``k`` bits
+    given ``t``, satisfy :math:`(w - k) P_{k+1} = w t P_k - k P_{k-1}` (Krawtchouk) [YangSalman2019].
+    """
+
+    bits: int
+
+    is_finite = True
+
+    @property
+    def extent(self) -> int:
+        """What the number of nodes grows with."""
+        return self.bits
+
+    @property
+    def pursue_series(self) -> bool:
+        """Whether to raise the order of the power series; for few bits the rule is cheaper."""
+        return self.bits > _RULE_BITS
+
+    def multiplicity(self, degree: int) -> int:
+        """Number of products of ``degree`` different bits."""
+        return comb(self.bits, degree)
+
+    def points(self, nodes: int, bits: int) -> tuple[list, list]:
+        """Correlations and weights, at the working precision."""
+        from flint import arb
+
+        total = self.bits
+        return (
+            [arb(total - 2 * i) / total for i in range(total + 1)],
+            [arb(comb(total, i)) / 2**total for i in range(total + 1)],
+        )
+
+    def step(self, k: int) -> tuple[int, int, int]:
+        """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
+        return self.bits, k, self.bits - k
+
+
+def _polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
     """``P_k`` at the points, one row for each degree (ascending)."""
     from flint import arb
 
@@ -75,23 +150,19 @@ def _polynomials(dim: int, degrees: Sequence[int], points: list) -> list[list]:
             rows.append(current)
         if k == 0:
             before, current = current, list(points)
-        elif dim == 1:
-            before, current = current, before
-        elif dim == 2:
-            before, current = current, [2 * t * p - q for t, p, q in zip(points, current, before)]
-        else:
-            a, b, c = 2 * k + dim - 2, k, k + dim - 2
+        elif k < max(degrees):
+            a, b, c = law.step(k)
             before, current = current, [(a * t * p - b * q) / c for t, p, q in zip(points, current, before)]
     return rows
 
 
-def _rule(chain, dim: int, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
+def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
     """Matrices of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``."""
     from flint import arb, arb_mat
 
-    points, masses = _points(dim, nodes, bits)
+    points, masses = law.points(nodes, bits)
     kernels, tangents = zip(*(evaluate(chain, t, t) for t in points))
-    signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in _polynomials(dim, degrees, points)])
+    signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in _polynomials(law, degrees, points)])
     powers = []
     for k in kernels:
         line = [arb(1)]
@@ -104,7 +175,7 @@ def _rule(chain, dim: int, degrees: Sequence[int], size: int, tangent: bool, nod
     return results
 
 
-def _majorants(chain, dim: int, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
+def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
     r"""Non-increasing bounds of the same moments and all higher ones.
 
     .. math:: E[K^j P_k] \le \min\Bigl( E[K(|\xi|)^j],\; \frac{1}{N(s, k)} \Bigr)
@@ -114,9 +185,7 @@ def _majorants(chain, dim: int, degrees: Sequence[int], size: int, tangent: bool
     """
     from flint import arb
 
-    from .harmonics import multiplicity
-
-    points, masses = _points(dim, nodes, bits)
+    points, masses = law.points(nodes, bits)
     values = [(m, *evaluate(chain, abs(t), abs(t))) for t, m in zip(points, masses)]
     one = evaluate(chain, arb(1), arb(1))[1]
     tables = []
@@ -127,25 +196,49 @@ def _majorants(chain, dim: int, degrees: Sequence[int], size: int, tangent: bool
             zero.append(sum(current, arb(0)))
             current = [c * k for c, (_, k, _) in zip(current, values)]
         top = one if weight_is_tangent else arb(1)
-        tables.append([[x.min(top / multiplicity(dim, k)) for x in zero] for k in degrees])
+        tables.append([[x.min(top / law.multiplicity(k)) for x in zero] for k in degrees])
     return tables
 
 
-def chain_rows(ring, chain: tuple, dim: int, degrees: Sequence[int], size: int, tangent: bool) -> list:
+def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: int, tangent: bool) -> list:
     """Rows of ``E[K^j P_k]`` and, with ``tangent``, of ``E[T K^j P_k]``, for ``j < size`` and ascending ``degrees``.
 
-    The power series is taken where it settles within a moderate order, the rule in the angle otherwise.
+    ``series(n)`` gives the rows of the moments ``E[t^i P_k]``, ``i < n``, of the law.  The power series of the chain is
+    taken where it settles within a moderate order, the rule of the law otherwise.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
-    order = max(64, 2 * size, max(degrees) + 16)
-    most = max(2048 if size <= 2 else 512, order) if dim >= _SERIES_DIM else order
+    order, most = max(64, max(degrees) + 16), 0
+    if law.pursue_series:
+        order, most = max(order, 2 * size), 2048 if size <= 2 else 512
     while True:
-        rows = _series_rows(ring, chain, dim, degrees, size, tangent, order)
-        if all(np.all(_open_gaps(ring, r)[:, 1 - part : 9] < _SETTLED) for part, r in enumerate(rows)):
+        height = size if law.pursue_series else 2
+        rows = _series_rows(ring, chain, series(order + 2), height, tangent)
+        if law.pursue_series and all(
+            np.all(_open_gaps(ring, r)[:, 1 - part : 9] < _SETTLED) for part, r in enumerate(rows)
+        ):
             return rows
         if order >= most:
-            return _rule_rows(ring, chain, dim, degrees, size, tangent, rows)
+            break
         order *= 2
+    zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
+    # from the first moments on, moments fall at most like the size of the corner where all correlations are 1
+    smallest = min(ring.smallest_log2(r) for r in rows) - law.extent * log2(size) / 2
+    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest)
+
+
+def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
+    """Where ``E[K^j P_k]`` (parts "f") or ``E[T K^j P_k]`` (parts "gh") vanishes because no power of ``t`` reaches it."""
+    order = size + max(degrees) + 16
+    even = sum(1 << n for n in range(0, order + 1, 2))
+    mask = np.ones((len(degrees), size), dtype=bool)
+    for part in parts:
+        # the tangent kernel of the law itself is t: its part h is shifted by one power
+        for j, support in enumerate(supports(chain, part, size, order)):
+            support <<= part == "h"
+            for i, k in enumerate(degrees):
+                if (support >> k) & even:
+                    mask[i, j] = False
+    return mask
 
 
 def _open_gaps(ring, rows) -> np.ndarray:
@@ -153,45 +246,44 @@ def _open_gaps(ring, rows) -> np.ndarray:
     return np.where(ring.zero_mask(rows), 0.0, ring.gaps(rows))
 
 
-def _series_rows(ring, chain, dim, degrees, size, tangent, order):
-    leaf = ring.leaf(dim, degrees, order + 2)
+def _series_rows(ring, chain, leaf, size, tangent):
+    order = leaf.size - 2
     parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
     return [
         ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts
     ]
 
 
-def _rule_rows(ring, chain, dim, degrees, size, tangent, series_rows):
+def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
     """The rule with rising numbers of nodes until two of them agree.
 
-    The series supplies the scale (its terms are non-negative: a partial sum is a lower bound) and the structural
-    zeros.  Cost: ``O(nodes * (max(degrees) + size))`` ball operations, with ``nodes`` of the order of the number of
-    bits plus ``max(degrees) + dim``.
+    ``smallest`` is the binary logarithm of the smallest moment (the series supplies it: its terms are non-negative, so
+    a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))`` ball operations, with ``nodes`` of the order of the number of
+    bits plus ``max(degrees)`` and the dimension.
     """
     from flint import arb
 
-    zeros = [ring.zero_mask(r) for r in series_rows]
-    smallest = min(ring.smallest_log2(r) for r in series_rows)
     bits = ceil(_AGREEMENT_BITS + 60 - smallest + 1.4 * max(degrees))
-    nodes = 2 * ceil(0.25 * (max(degrees) + dim) + 0.16 * bits + 10)
+    nodes = 2 * ceil(0.25 * (max(degrees) + law.extent) + 0.16 * bits + 10)
     before = None
     while nodes <= _MOST_NODES:
         with precision(bits):
-            tables = [t.tolist() for t in _rule(chain, dim, degrees, size, tangent, nodes, bits)]
+            tables = [t.tolist() for t in _rule(chain, law, degrees, size, tangent, nodes, bits)]
             for table, mask in zip(tables, zeros):
                 for i, j in zip(*np.nonzero(mask)):
                     table[i][j] = arb(0)
             if degrees[0] == 0:
                 tables[0][0][0] = arb(1)
-            if before is not None or dim == 1:
+            if before is not None or law.is_finite:
                 errors = [_difference(t, b) for t, b in zip(tables, before or tables)]
                 if all(np.all(e < 2.0**-50) for e in errors):
-                    majorants = _majorants(chain, dim, degrees, size, tangent, nodes, bits)
-                    return [ring.rows_from_balls(*three) for three in zip(tables, majorants, errors)]
+                    majorants = _majorants(chain, law, degrees, size, tangent, nodes, bits)
+                    estimated = not law.is_finite
+                    return [ring.rows_from_balls(*three, estimated) for three in zip(tables, majorants, errors)]
         before = tables
         nodes = 2 * ceil(0.65 * nodes)
     raise ConvergenceError(
-        f"the quadrature rule on the sphere of dimension {dim} did not settle with {nodes} nodes at degree "
+        f"the quadrature rule of {law} did not settle with {nodes} nodes at degree "
         f"{max(degrees)}; ask for lower degrees"
     )
 

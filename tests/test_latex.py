@@ -22,7 +22,7 @@ Some text after.
 TABLES = {
     "bare": lambda: es.spectrum(es.mlp(10, 2), degree=4).to_latex(),
     "exact zeros": lambda: es.spectrum(es.mlp(10, 1), degree=7).to_latex(caption="One layer", label="tab:one"),
-    "never learned": lambda: es.spectrum(es.cnn(3, (1, 2), 2), degree=3).to_latex(caption="Flatten"),
+    "never learned": lambda: es.spectrum(es.cnn(24, (1, 2), 2), degree=3).to_latex(caption="Flatten"),
     "caption": lambda: es.spectrum(es.cnn(12, (1, 4, 4), 16, head="dense"), degree=4).to_latex(
         caption=r"The NTK of a deep CNN, $d=3072$.", label="tab:cnn", digits=4
     ),

@@ -128,20 +128,24 @@ def test_percentages_have_true_decimals_only(share, error):
         assert abs(Fraction(text) - low) <= half and abs(Fraction(text) - high) <= half
 
 
-@pytest.mark.parametrize(("text", "kind", "latex", "html"), [
-    ("3.142e-5012", "number", r"$3.142\times10^{-5012}$", "3.142×10<sup>−5012</sup>"),
-    ("~1e-7", "number", r"$\sim10^{-7}$", "~10<sup>−7</sup>"),
-    ("<3e-7", "number", r"$<3\times10^{-7}$", "&lt;3×10<sup>−7</sup>"),
-    ("1.235", "number", "$1.235$", "1.235"),
-    ("2e-3 est.", "number", r"$2\times10^{-3}$ est.", "2×10<sup>−3</sup> est."),
-    ("exact", "number", "exact", "exact"),
-    ("1234567", "count", r"$1\,234\,567$", "1\u202f234\u202f567"),
-    ("≈4.231e24", "count", r"$\approx4.231\times10^{24}$", "≈4.231×10<sup>24</sup>"),
-    ("3/4", "fraction", "$3/4$", "3/4"),
-    ("∞", "fraction", r"$\infty$", "∞"),
-    ("[[2] [1 1]]", "pattern", r"$[[2]\,[1\,1]]$", "[[2] [1 1]]"),
+@pytest.mark.parametrize(
+    ("text", "kind", "latex", "html"),
+    [
+        ("3.142e-5012", "number", r"$3.142\times10^{-5012}$", "3.142×10<sup>−5012</sup>"),
+        ("~1e-7", "number", r"$\sim10^{-7}$", "~10<sup>−7</sup>"),
+        ("<3e-7", "number", r"$<3\times10^{-7}$", "&lt;3×10<sup>−7</sup>"),
+        ("1.235", "number", "$1.235$", "1.235"),
+        ("2e-3 est.", "number", r"$2\times10^{-3}$ est.", "2×10<sup>−3</sup> est."),
+        ("exact", "number", "exact", "exact"),
+        ("1234567", "count", r"$1\,234\,567$", "1\u202f234\u202f567"),
+        ("≈4.231e24", "count", r"$\approx4.231\times10^{24}$", "≈4.231×10<sup>24</sup>"),
+        ("3/4", "fraction", "$3/4$", "3/4"),
+        ("∞", "fraction", r"$\infty$", "∞"),
+        ("[[2] [1 1]]", "pattern", "{[[2] [1 1]]}", "[[2] [1 1]]"),
+        ("2 1 // 1", "pattern", "2 1 // 1", "2 1 // 1"),
     ("a_b & 5%", "text", r"a\_b \& 5\%", "a_b &amp; 5%"),
-])
+    ],
+)
 def test_cells(text, kind, latex, html):
     assert _render.latex_cell(text, kind) == latex and _render.html_cell(text, kind) == html
 
@@ -152,12 +156,21 @@ def test_latex_text_is_ascii():
 
 
 SHEET = Sheet(
-    columns=(Column("degree", "degree", ("0", "1", "…", "1"), align="right"),
-             Column("interaction", "inter|action", ("0", "[1 1]", "… 7 rows more", "[1] [1]"), "pattern"),
-             Column("eigenvalue", "<value>", ("1.000", "2.50e-3", "…", "1e-9"), "number",
-                    bar=((1.0,), (0.5,), (0.0,), (0.1,)))),
-    breaks=(0, 1), repeat="degree", gap=2, tint=(1.0, 0.5, 0.0, 0.0), caption="A <caption>",
-    notes=("100 % of λ.",), origin=("made by this test",))
+    columns=(
+        Column("degree", "degree", ("0", "1", "…", "1"), align="right"),
+        Column("interaction", "inter|action", ("0", "[1 1]", "… 7 rows more", "[1] [1]"), "pattern"),
+        Column(
+            "eigenvalue", "<value>", ("1.000", "2.50e-3", "…", "1e-9"), "number", bar=((1.0,), (0.5,), (0.0,), (0.1,))
+        ),
+    ),
+    breaks=(0, 1),
+    repeat="degree",
+    gap=2,
+    tint=(1.0, 0.5, 0.0, 0.0),
+    caption="A <caption>",
+    notes=("100 % of λ.",),
+    origin=("made by this test",),
+)
 
 
 def test_plain_text_has_caption_columns_notes_and_a_blank_line_between_groups():
@@ -173,7 +186,7 @@ def test_markdown_is_a_pipe_table():
 
 def test_latex_layout():
     bare, table = _render.latex(SHEET), _render.latex(SHEET, caption="$d=3$", label="tab:a")
-    assert bare.startswith("% made by this test\n% 100 % of λ.\n\\begin{tabular}{@{}rll@{}}")
+    assert bare.startswith("% made by this test\n% 100 % of λ.\n\\noindent\n\\begin{tabular}{@{}rll@{}}")
     assert r"\caption{$d=3$}" in table and r"\label{tab:a}" in table and r"100\,\% of $\lambda$." in table
     assert r"\multicolumn{3}{c}{$\cdots$ 7 rows more $\cdots$}" in bare and bare.count(r"\addlinespace") == 1
     assert r"$<$value$>$" in bare

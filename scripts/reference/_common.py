@@ -1,13 +1,13 @@
 """Shared by the reference scripts: dual kernels in ball arithmetic, decimal strings, the JSON file.
 
-The numbers come from ``python-flint`` balls (``flint.arb``: a midpoint and a radius that encloses every rounding
-error) and ``mpmath``; nothing here uses the package under test.
+The numbers come from ``python-flint`` balls (``flint.arb``: a midpoint and a radius that encloses every
+rounding error) and ``mpmath``; nothing here uses the package under test.
 
-The duals of one layer, at correlation ``t = cos(theta)``, normalised to 1 at ``t = 1``
-(Cho and Saul 2009, arXiv 1112.3712; Daniely, Frostig and Singer 2016, arXiv 1602.05897):
+The duals of one layer, at correlation ``t = cos th``, normalised to 1 at ``t = 1`` (Cho and Saul 2009,
+arXiv 1112.3712; Daniely, Frostig and Singer 2016, arXiv 1602.05897):
 
-    relu        phi*(t) = kappa1(t) = (sin(theta) + (pi - theta) cos(theta)) / pi,   phi*'(t) = kappa0(t) = 1 - theta/pi
-    rbf(gamma)  phi*(t) = exp(2 gamma (t - 1)),                                      phi*'(t) = 2 gamma phi*(t)
+    relu        phi*(t) = kappa1(t) = (sin th + (pi - th) cos th) / pi,   phi*'(t) = kappa0(t) = 1 - th/pi
+    rbf(gamma)  phi*(t) = exp(2 gamma (t - 1)),                           phi*'(t) = 2 gamma phi*(t)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def relu_pair_angle(cos: arb, sin: arb, theta: arb) -> tuple[arb, arb]:
 
 
 def rbf_pair(t: arb, gamma: arb) -> tuple[arb, arb]:
-    """(phi*(t), phi*'(t)) of sqrt(2) sin(sqrt(2 gamma) z + pi/4): Gaussian kernel exp(-gamma |x-y|^2) on a sphere."""
+    """(phi*(t), phi*'(t)) of sqrt(2) sin(sqrt(2 gamma) z + pi/4): the kernel exp(-gamma |x-y|^2)."""
     value = (2 * gamma * (t - 1)).exp()
     return value, 2 * gamma * value
 
@@ -50,7 +50,7 @@ def dual_pair(activation: str, t: arb) -> tuple[arb, arb]:
         if t == -1:
             return arb(0), arb(0)
         return relu_pair(t)
-    return rbf_pair(t, arb(activation[len("rbf("):-1]))
+    return rbf_pair(t, arb(activation[len("rbf(") : -1]))
 
 
 def relative_digits(a: arb, b: arb) -> float:
@@ -69,8 +69,9 @@ def text(x: arb, digits: int) -> str:
     """Decimal string of the midpoint, rounded to ``digits`` significant digits."""
     mantissa, exponent = (int(v) for v in x.mid().man_exp())
     with mpmath.workdps(digits + 30):
-        return mpmath.nstr(mpmath.ldexp(mpmath.mpf(mantissa), exponent), digits, strip_zeros=False,
-                           min_fixed=1, max_fixed=0)
+        return mpmath.nstr(
+            mpmath.ldexp(mpmath.mpf(mantissa), exponent), digits, strip_zeros=False, min_fixed=1, max_fixed=0
+        )
 
 
 def versions() -> dict[str, str]:
@@ -82,7 +83,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def write(name: str, script: str, digits: int, description: str, checks: list[str], cases: list[dict]) -> Path:
+def write(
+    name: str, script: str, digits: int, description: str, checks: list[str], cases: list[dict]
+) -> Path:
     """Write ``tests/reference/<name>`` with one case per line."""
     header = {
         "tool": "python-flint (arb balls)",

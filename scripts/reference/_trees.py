@@ -1,7 +1,7 @@
 """Networks as plain JSON trees, for the reference scripts.
 
-A tree is ``{"leaf": dim}`` or ``{"node": [children], "activation": "relu"}``; a network is the list of the trees
-(``positions``) that the linear readout averages.  Leaves are numbered from left to right.
+A tree is ``{"leaf": dim}`` or ``{"node": [children], "activation": "relu"}``; a network is the list of the
+trees (``positions``) that the linear readout averages.  Leaves are numbered from left to right.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ def mlp(dim: int, depth: int, leaves: int = 1, activation: str = "relu") -> list
     return [tree]
 
 
-def cnn(dim: int, filters: tuple[int, ...], positions: int = 1, head: str = "flatten",
-        activation: str = "relu") -> list[Tree]:
-    """Convolutions with stride = filter, each with its activation; head "flatten" or "dense" (one node over all)."""
+def cnn(
+    dim: int, filters: tuple[int, ...], positions: int = 1, head: str = "flatten", activation: str = "relu"
+) -> list[Tree]:
+    """Convolutions with stride = filter, each activated; head "flatten", or "dense" (one node more)."""
 
     def grow(level: int) -> Tree:
         if level == 0:
@@ -75,8 +76,8 @@ def kernels(positions: list[Tree], correlations: list[arb]) -> Pair:
 
 
 def structural_zero(positions: list[Tree], degrees: tuple[int, ...]) -> bool:
-    """Exact zeros: activity in two positions of a linear readout; one hidden relu layer and odd total degree >= 3
-    (kappa1(t) - t/2 is even, kappa0(t) - 1/2 is odd)."""
+    """Exact zeros: activity in two positions of a linear readout; one hidden relu layer and odd total
+    degree >= 3 (kappa1(t) - t/2 is even, kappa0(t) - 1/2 is odd)."""
     rest = iter(degrees)
     active = []
     for tree in positions:

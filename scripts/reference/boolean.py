@@ -1,16 +1,17 @@
-"""Eigenvalues on the Boolean cube: every leaf is the two-point sphere {-1, 1} (dim 1), direct sums in ball arithmetic.
+"""Eigenvalues on the Boolean cube (every leaf is the two-point sphere, dim 1), by direct sums in arb balls.
 
 For a general tree with p leaves, by the sum over all sign patterns (fast Walsh-Hadamard transform),
 
     lambda(r) = 2^-p sum_{xi in {-1,1}^p} K(xi) prod_u xi_u^{r_u},      r_u in {0, 1},
 
-and for one node over p exchangeable leaves, where K depends on the number m of minus signs only, by the Krawtchouk sum
+and for one node over p exchangeable leaves, where K depends on the number m of minus signs only, by the
+Krawtchouk sum
 
     lambda_l = 2^-p sum_m C(p, m) K(1 - 2 m / p) kappa_l(m) / C(p, l),
     kappa_l(m) = sum_j (-1)^j C(m, j) C(p - m, l - j)
 
-(Yang and Salman 2019, arXiv 1907.10599).  The sums are finite, the weights exact integers: the arb radius is a proved
-bound, and the digits stored are proved.  Where both routes apply (p <= 12) they are compared.
+(Yang and Salman 2019, arXiv 1907.10599).  The sums are finite, the weights exact integers: the arb radius
+is a proved bound, and the digits stored are proved.  Where both routes apply (p <= 12) they are compared.
 
 Command:  python scripts/reference/boolean.py      (writes tests/reference/boolean.json)
 """
@@ -112,7 +113,7 @@ def canonical(tree: trees.Tree, degrees) -> tuple:
 
 
 def classes(positions: list, most: int) -> list[tuple[int, ...]]:
-    """One multi-degree for each class under automorphisms, by total degree, at most ``most`` (evenly thinned)."""
+    """One multi-degree per class under automorphisms, by total degree; at most ``most``, evenly thinned."""
     root = {"node": positions}
     leaves = len(trees.dims(positions))
     seen: dict[tuple, tuple[int, ...]] = {}
@@ -124,14 +125,22 @@ def classes(positions: list, most: int) -> list[tuple[int, ...]]:
     return [found[i * (len(found) - 1) // (most - 1)] for i in range(most)]
 
 
-def record(cases: list[dict], name: str, positions: list, kernel: str, degrees: tuple[int, ...], value: arb) -> None:
+def record(
+    cases: list[dict], name: str, positions: list, kernel: str, degrees: tuple[int, ...], value: arb
+) -> None:
     zero = trees.structural_zero(positions, degrees)
     assert zero == value.contains(0), (name, kernel, degrees, value)
     assert abs(value).upper() < arb(10) ** -200 if zero else value.rel_accuracy_bits() > 3.4 * (STORED + 2)
-    cases.append({
-        "name": name, "positions": positions, "kernel": kernel, "degrees": list(degrees),
-        "value": "0" if zero else common.text(value, STORED), "digits": STORED,
-    })
+    cases.append(
+        {
+            "name": name,
+            "positions": positions,
+            "kernel": kernel,
+            "degrees": list(degrees),
+            "value": "0" if zero else common.text(value, STORED),
+            "digits": STORED,
+        }
+    )
 
 
 def main() -> None:
@@ -157,7 +166,9 @@ def main() -> None:
             else:
                 chosen = sorted({0, 1, 2, 3, leaves // 2 + depth % 2, leaves - 1, leaves})
             for degree in chosen:
-                kernels = ("nngp", "ntk") if leaves <= 4 else (("nngp", "ntk")[(degree + depth + leaves // 4) % 2],)
+                kernels = (
+                    ("nngp", "ntk") if leaves <= 4 else (("nngp", "ntk")[(degree + depth + leaves // 4) % 2],)
+                )
                 for kernel in kernels:
                     record(cases, name, positions, kernel, ones(leaves, degree), values[kernel, degree])
     print(f"{len(cases)} mlp cases, {time.time() - start:.0f} s", flush=True)
@@ -167,10 +178,22 @@ def main() -> None:
         ("cnn(1, (4,), 4, head='dense')", trees.cnn(1, (4,), 4, "dense"), 24),
         ("cnn(1, (4, 4))", trees.cnn(1, (4, 4)), 24),
         ("cnn(1, (1, 3), 2, head='dense')", trees.cnn(1, (1, 3), 2, "dense"), 10),
-        ("cnn(1, (2, 2), 2, head='dense', activation=rbf(0.25))",
-         trees.cnn(1, (2, 2), 2, "dense", "rbf(0.25)"), 12),
-        ("ragged", [trees.node(trees.node(trees.leaf(1), trees.leaf(1), trees.leaf(1)),
-                               trees.node(trees.node(trees.leaf(1), trees.leaf(1))), trees.leaf(1))], 16),
+        (
+            "cnn(1, (2, 2), 2, head='dense', activation=rbf(0.25))",
+            trees.cnn(1, (2, 2), 2, "dense", "rbf(0.25)"),
+            12,
+        ),
+        (
+            "ragged",
+            [
+                trees.node(
+                    trees.node(trees.leaf(1), trees.leaf(1), trees.leaf(1)),
+                    trees.node(trees.node(trees.leaf(1), trees.leaf(1))),
+                    trees.leaf(1),
+                )
+            ],
+            16,
+        ),
     ):
         leaves = len(trees.dims(positions))
         table = kernel_table(positions)
@@ -188,14 +211,15 @@ def main() -> None:
     zeros = sum(case["value"] == "0" for case in cases)
     checks = [
         f"finite sums in {BITS}-bit balls: every stored digit is proved",
-        f"mlp with at most 12 leaves: {compared} multi-degrees by both the 2^p sum and the Krawtchouk sum, equal to 1e-200",
+        f"mlp with at most 12 leaves: {compared} multi-degrees by both the 2^p sum and the Krawtchouk sum,"
+        " equal to 1e-200",
         "trees: the eigenvalues of all 2^p multi-degrees add up to K(1, ..., 1)",
-        f"{zeros} exact zeros (value \"0\"): the ball contains 0 and is smaller than 1e-200",
+        f'{zeros} exact zeros (value "0"): the ball contains 0 and is smaller than 1e-200',
     ]
     description = (
-        "Eigenvalues lambda(r) on the Boolean cube: all leaves have dim 1, degrees are 0 or 1 per leaf. 'positions': the"
-        " trees averaged by the linear readout; a tree is {leaf: dim} or {node: children, activation}; leaves numbered"
-        " left to right; bias-free, K(1) = 1."
+        "Eigenvalues lambda(r) on the Boolean cube: all leaves have dim 1, degrees are 0 or 1 per leaf."
+        " 'positions': the trees averaged by the linear readout; a tree is {leaf: dim} or {node: children,"
+        " activation}; leaves numbered left to right; bias-free, K(1) = 1."
     )
     path = common.write("boolean.json", "boolean.py", STORED, description, checks, cases)
     print(f"{len(cases)} cases -> {path}, {time.time() - start:.0f} s")

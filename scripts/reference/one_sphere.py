@@ -1,20 +1,22 @@
 """Eigenvalues of dense networks on one sphere, by quadrature in the angle in ball arithmetic.
 
-    lambda_k = c_d int_0^pi K(cos th) P_k(cos th) sin(th)^(d-2) dth,      c_d = Gamma(d/2) / (sqrt(pi) Gamma((d-1)/2))
+    lambda_k = c_d int_0^pi K(cos th) P_k(cos th) sin(th)^(d-2) dth,
+    c_d = Gamma(d/2) / (sqrt(pi) Gamma((d-1)/2))
 
-``P_k`` is the Gegenbauer polynomial of the sphere S^(d-1) with ``P_k(1) = 1``, from
-``(k+d-2) P_{k+1} = (2k+d-2) t P_k - k P_{k-1}`` (DLMF 18.9.1); on the two-point sphere (dim 1) the integral is
-``(K(1) + (-1)^k K(-1)) / 2``.  The kernels are NNGP and NTK of ``depth`` activations and a linear readout, bias free,
-normalised to K(1) = 1 (Jacot, Gabriel and Hongler 2018, arXiv 1806.07572; Bietti and Bach 2021, arXiv 2009.14397):
+``P_k`` is the Gegenbauer polynomial of the sphere S^(d-1) with ``P_k(1) = 1``, from ``(k+d-2) P_{k+1} =
+(2k+d-2) t P_k - k P_{k-1}`` (DLMF 18.9.1); on the two-point sphere (dim 1) the integral is ``(K(1) +
+(-1)^k K(-1)) / 2``.  The kernels are NNGP and NTK of ``depth`` activations and a linear readout, bias
+free, normalised to K(1) = 1 (Jacot, Gabriel and Hongler 2018, arXiv 1806.07572; Bietti and Bach 2021,
+arXiv 2009.14397):
 
     K_0 = T_0 = t,    K_l = phi*(K_{l-1}),    T_l = K_l + phi*'(K_{l-1}) T_{l-1}.
 
-Every such kernel is analytic in th on [0, pi].  Dimensions up to 1000 use Gauss-Legendre nodes in th, dimensions
-from 1000 the trapezoidal rule around pi/2 (both at 1000, which must agree).  Rounding is enclosed by the balls; the
-rule is refined (twice the nodes) until every value agrees to more than the stored digits.  Second routes, compared
-case by case: the Taylor series ``sum_n b_n m(k, n)`` with
-``m(k, n) = n! Gamma(d/2) / (2^n ((n-k)/2)! Gamma((n+k+d)/2))`` (Azevedo and Menegatto 2014), mpmath's tanh-sinh rule
-in small dimensions, and the Bessel closed form of the Gaussian kernel (Minh, Niyogi and Yao 2006).
+Every such kernel is analytic in th on [0, pi].  Dimensions up to 1000 use Gauss-Legendre nodes in th,
+dimensions from 1000 the trapezoidal rule around pi/2 (both at 1000, which must agree).  Rounding is
+enclosed by the balls; the rule is refined (twice the nodes) until every value agrees to more than the
+stored digits.  Second routes, compared case by case: the Taylor series ``sum_n b_n m(k, n)`` with ``m(k,
+n) = n! Gamma(d/2) / (2^n ((n-k)/2)! Gamma((n+k+d)/2))`` (Azevedo and Menegatto 2014), mpmath's tanh-sinh
+rule in small dimensions, and the Bessel closed form of the Gaussian kernel (Minh, Niyogi and Yao 2006).
 
 Command:  python scripts/reference/one_sphere.py      (writes tests/reference/one_sphere.json)
 """
@@ -47,7 +49,9 @@ def tasks(dim: int) -> list[Task]:
     kernels = ("nngp", "ntk")
     out = [("relu", depth, kernel, k) for depth in (1, 3, 5) for kernel in kernels for k in CORE_DEGREES]
     if dim in MORE_DIMS:
-        out += [("relu", depth, kernels[(k + depth // 2 + dim) % 2], k) for depth in (2, 4) for k in MORE_DEGREES]
+        out += [
+            ("relu", depth, kernels[(k + depth // 2 + dim) % 2], k) for depth in (2, 4) for k in MORE_DEGREES
+        ]
     if dim in RBF_DIMS:
         out += [(RBF, depth, kernel, k) for depth in (1, 2) for kernel in kernels for k in RBF_DEGREES]
     return out
@@ -104,7 +108,7 @@ def gauss_nodes(count: int) -> list[Node]:
 
 
 def trapezoid_nodes(step: arb, window: float, midpoints: bool, rbf: bool) -> Iterator[Node]:
-    """Nodes pi/2 -+ j step (or the midpoints between them) up to ``window``; weights for the rule of that step."""
+    """Nodes pi/2 -+ j step (or the midpoints between them) up to ``window``, with their weights."""
     half = arb(1) / 2
     index = 0
     while True:
@@ -206,7 +210,7 @@ def by_trapezoid(dim: int) -> dict[Task, arb]:
         coarse, step = fine, step / 2
 
 
-# Second routes ------------------------------------------------------------------------------------------------------
+# Second routes ------------------------------------------------------------------------------------
 
 
 def taylor(activation: str, depth: int, order: int) -> tuple[arb_series, arb_series]:
@@ -266,14 +270,23 @@ def compare_series(results: dict[int, dict[Task, arb]]) -> str:
             count += 1
             worst = min(worst, digits)
     assert worst > AGREE - 1, worst
-    return f"{count} cases (relu from dim 500, rbf everywhere) equal sum_n b_n m(k,n) to {worst:.0f} digits or better"
+    return f"{count} cases (relu from dim 500, rbf everywhere) equal sum_n b_n m(k,n) to {worst:.0f} digits"
 
 
 def compare_tanh_sinh(results: dict[int, dict[Task, arb]]) -> str:
     """A few low-degree cases with mpmath.quad, kernels and polynomials evaluated by mpmath alone."""
     mpmath.mp.dps = 50
     worst, count = mpmath.inf, 0
-    for dim, depth, k in ((2, 1, 2), (2, 3, 3), (3, 1, 10), (3, 5, 1), (4, 3, 10), (7, 1, 0), (10, 5, 3), (30, 3, 2)):
+    for dim, depth, k in (
+        (2, 1, 2),
+        (2, 3, 3),
+        (3, 1, 10),
+        (3, 5, 1),
+        (4, 3, 10),
+        (7, 1, 0),
+        (10, 5, 3),
+        (30, 3, 2),
+    ):
         for kernel in ("nngp", "ntk"):
 
             def integrand(theta, dim=dim, depth=depth, k=k, kernel=kernel):
@@ -291,14 +304,16 @@ def compare_tanh_sinh(results: dict[int, dict[Task, arb]]) -> str:
                     polynomial = mpmath.gegenbauer(k, alpha, t) / mpmath.gegenbauer(k, alpha, 1)
                 return (value if kernel == "nngp" else total) * polynomial * mpmath.sin(theta) ** (dim - 2)
 
-            norm = mpmath.gamma(mpmath.mpf(dim) / 2) / (mpmath.sqrt(mpmath.pi) * mpmath.gamma(mpmath.mpf(dim - 1) / 2))
+            norm = mpmath.gamma(mpmath.mpf(dim) / 2) / (
+                mpmath.sqrt(mpmath.pi) * mpmath.gamma(mpmath.mpf(dim - 1) / 2)
+            )
             value = norm * mpmath.quad(integrand, mpmath.linspace(0, mpmath.pi, 5))
             stored = mpmath.mpf(common.text(results[dim]["relu", depth, kernel, k], 45))
             worst = min(worst, -mpmath.log10(abs(value / stored - 1) + mpmath.mpf(10) ** -60))
             count += 1
     # acos near 1 costs mpmath half of its digits there: 30 digits confirm the formula, not the last digit
     assert worst > 28, worst
-    return f"{count} relu cases (dims 2 to 30) equal mpmath.quad (tanh-sinh, 50 digits) to {int(worst)} digits or better"
+    return f"{count} relu cases (dims 2 to 30) equal mpmath.quad (tanh-sinh) to {int(worst)} digits or better"
 
 
 def compare_bessel(results: dict[int, dict[Task, arb]]) -> str:
@@ -350,11 +365,12 @@ def main() -> None:
             results[dim] = values
             print(f"{time.time() - start:.0f} s", flush=True)
     checks = [
-        "dims 2 to 1000: Gauss-Legendre in theta, twice the nodes changes nothing in 42 digits; arb encloses the rounding",
+        "dims 2 to 1000: Gauss-Legendre in theta, twice the nodes changes nothing in 42 digits;"
+        " arb encloses the rounding",
         "dims 1000 to 10^6: trapezoidal rule around pi/2, half the step changes nothing in 42 digits;"
         " at dim 1000 both rules agree to 42 digits",
-        "value \"0\": one hidden relu layer, odd degree >= 3: zero by parity, and the rule gives less than 1e-42 of the"
-        " monomial moment m(200,200)",
+        'value "0": one hidden relu layer, odd degree >= 3: zero by parity, and the rule gives less'
+        " than 1e-42 of the monomial moment m(200,200)",
     ]
     for compare in (compare_series, compare_tanh_sinh, compare_bessel):
         checks.append(compare(results))
@@ -372,9 +388,9 @@ def main() -> None:
         for (activation, depth, kernel, k), value in values.items()
     ]
     description = (
-        "Eigenvalue lambda_k = E[K P_k] of mlp(dim, depth): one leaf sphere S^(dim-1), `depth` activations, linear"
-        " readout, bias-free, K(1) = 1, NTK(1) = depth + 1 for relu; activation 'relu' or 'rbf(gamma)' with"
-        " phi*(t) = exp(-2 gamma (1-t))."
+        "Eigenvalue lambda_k = E[K P_k] of mlp(dim, depth): one leaf sphere S^(dim-1), `depth`"
+        " activations, linear readout, bias-free, K(1) = 1, NTK(1) = depth + 1 for relu; activation 'relu'"
+        " or 'rbf(gamma)' with phi*(t) = exp(-2 gamma (1-t))."
     )
     path = common.write("one_sphere.json", "one_sphere.py", STORED, description, checks, cases)
     print(f"{len(cases)} cases -> {path}, {time.time() - start:.0f} s")
