@@ -33,7 +33,7 @@ docs: $(VENV)/.docs
 	@echo "build/docs/index.html"
 
 references: $(VENV)/.test
-	@set -e; for script in scripts/reference/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in scripts/reference/[!_]*.py; do echo "$$script"; $(BIN)/python "$$script"; done
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -232,7 +232,7 @@ def main(argv=None):
     """Run the command line; the exit status is 0, or 2 with one line on the error stream."""
     try:
         app(args=argv, prog_name="eigenspace")
-    except (ValueError, TypeError, NotImplementedError, ImportError, OSError) as error:
+    except (es.EigenspaceError, ValueError, TypeError, ImportError, OSError) as error:
         print(f"eigenspace: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
 

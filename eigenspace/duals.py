@@ -95,32 +95,23 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
     ``part`` names the base ``b``: ``"f"`` for 1 (moments of the kernel), ``"g"`` or ``"h"`` (the two parts of the
-    tangent kernel).  The tails are bounded by the exact value at 1 less the sum of the kept coefficients.
-    Cost: ``rows`` products of power series.
+    tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients; what their products
+    drop follows by sums of positive terms.  Cost: ``rows`` products of power series.
     """
-    from flint import arb, arb_series
+    from flint import arb
 
     bits = 160
     while bits <= _MOST_BITS:
         triple = power_series(chain, order, bits)
-        with precision(bits, order + 1):
-            factor = arb_series(list(triple.f), prec=order + 1)
-            base = {"f": [1], "g": triple.g, "h": triple.h}[part]
+        with precision(bits):
+            base = {"f": (arb(1),) + (arb(0),) * order, "g": triple.g, "h": triple.h}[part]
             total = {"f": arb(1), "g": triple.g_at_one, "h": triple.h_at_one}[part]
-            current = arb_series(list(base), prec=order + 1)
-            table = []
-            for j in range(rows):
-                if j == 1 and part == "f":
-                    current = factor
-                elif j > 0:
-                    current = current * factor
-                table.append(_padded(current, order + 1))
-            tails = [total - sum(row, arb(0)) for row in table]
-            if _accurate(table) and all(x.is_zero() or x.rel_accuracy_bits() >= 8 for x in tails):
-                return ring.matrix(table, [x.upper() for x in tails])
+            sums = 1 - sum(triple.f, arb(0)), total - sum(base, arb(0)), total
+            if all(s.is_zero() or s.rel_accuracy_bits() >= 8 for s in sums):
+                return ring.power_matrix(triple.f, base, sums, rows)
         bits *= 2
     names = ", ".join(a.name for a in chain)
-    raise ConvergenceError(f"powers of the series of ({names}) lost their digits at order {order}; lower the order")
+    raise ConvergenceError(f"the power series of ({names}) lost its digits at order {order}; ask for a lower order")
 
 
 def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:

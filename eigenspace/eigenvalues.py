@@ -20,6 +20,9 @@ from .table import BOUNDS, EigenTable, Eigenvalue, Provenance
 
 #: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
 _ORDERS = (48, 68, 96, 136, 192, 272, 384)
+#: further orders, while few classes are open
+_HIGH_ORDERS = (544, 768)
+_FEW = 64
 #: total degree beyond which a search by value or by count gives up
 _MOST_DEGREE = 64
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
@@ -116,7 +119,7 @@ def spectrum(
     Notes
     -----
     Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes; the order is 48 in high
-    dimension and rises up to 384 where the series converges slowly.
+    dimension and rises up to 384 where the series converges slowly (768 for a few classes).
 
     ``min_value`` and ``count`` search degree by degree.  Raising one degree by two never raises an eigenvalue
     (every monomial moment falls), so two consecutive total degrees below the threshold leave only classes of
@@ -210,12 +213,15 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
     size = len(pool)
     mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
-    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS})
+    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS + _HIGH_ORDERS})
     history = np.full((len(orders), size), np.nan)
     scale = np.zeros(size, dtype=np.int64)
     open_, previous = asked.copy(), np.full(size, inf)
     part, numbers = pool.restrict(open_)
     for step, order in enumerate(_passes(orders, progress)):
+        if order > _ORDERS[-1] and step and np.count_nonzero(open_) > _FEW:
+            orders = orders[:step]
+            break
         rows, index = root_moments(part, kernel, order, ring)
         lower, upper = ring.bracket(rows, index)
         own = np.flatnonzero(open_)
@@ -240,8 +246,8 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
         part, numbers = pool.restrict(open_)
     slowest = _slowest(pool.shape, kernel)
     if slowest < inf:
-        _extrapolate(np.flatnonzero(open_), slowest, orders, history, scale, mantissa, exponent, error, bound)
-    return _Solution(FloatColumn(mantissa, exponent), error, bound, order)
+        _extrapolate(np.flatnonzero(open_), slowest, orders, history[: len(orders)], scale, mantissa, exponent, error, bound)
+    return _Solution(FloatColumn(mantissa, exponent), error, bound, orders[-1])
 
 
 def _passes(orders: Sequence[int], progress):
@@ -258,18 +264,22 @@ def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent
 
     The truncated sums rise like ``v - sum_i c_i M**-(slowest + i/2)`` with the order ``M``: the coefficients of the duals
     and the moments of the means fall like powers of the index, in steps of one half.  All orders together eliminate one
-    term each; the error is estimated by leaving out the first order.
+    term each; the error is estimated by leaving out the first orders.
     """
-    if len(orders) < 3:
+    if len(orders) < 4:
         return
-    full, fewer = _limit_weights(orders, slowest), _limit_weights(orders[1:], slowest)
+    full, fewer, fewest = (_limit_weights(orders[k:], slowest) for k in range(3))
+    # roundings of the sums themselves, a few units per term, as the weights amplify them
+    noise = 6 * UNIT * float(np.abs(full) @ np.array(orders))
+    # the slower the series, the less the elimination of a few terms proves
+    least = 2e-3 * min(1.0, (2 / slowest) ** 3)
     for i in own:
         line = history[:, i]
         if np.isnan(line).any():
             continue
-        limit, other = full @ line, fewer @ line[1:]
-        spread = 2 * abs(limit - other) + 2e-3 * abs(limit - line[-1]) + 1e-14 * limit * np.abs(full).sum()
-        if limit >= line[-1] and spread < error[i] * limit:
+        limit, other, third = full @ line, fewer @ line[1:], fewest @ line[2:]
+        spread = 3 * abs(limit - other) + 0.3 * abs(other - third) + least * abs(limit - line[-1]) + noise * limit
+        if limit >= line[-1] * (1 - noise) and spread < error[i] * limit:
             mantissa[i], shift = np.frexp(limit)
             exponent[i] = scale[i] + shift
             error[i] = spread / limit

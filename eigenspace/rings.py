@@ -50,8 +50,8 @@ class Rows:
 class Matrix:
     """Coefficients of ``base * f**j``, row ``j``: what an activation does to moments.
 
-    ``mantissa, exponent`` of shape ``(rows, order + 1)``, correct to one unit; ``tail`` (mantissa, exponent) of shape
-    ``(rows,)``: upper bounds of the sums of the dropped coefficients.
+    ``mantissa, exponent`` of shape ``(2, rows, order + 1)``: lower and upper bounds; ``tail`` (mantissa, exponent) of
+    shape ``(rows,)``: upper bounds of the sums of the dropped coefficients.
     """
 
     mantissa: np.ndarray
@@ -192,10 +192,15 @@ class FloatRing:
 
         total = None
         for matrix, rows in parts:
-            count, (height, order) = len(rows), matrix.mantissa.shape
+            count, (_, height, order) = len(rows), matrix.mantissa.shape
             rows = self._scale(_cut(rows, order), _factorials(order, False))
             out = _empty((3 * count, height))
-            kernels.apply(matrix.mantissa, matrix.exponent, *_flat(rows, order), _directions(count), *out)
+            (mantissa, exponent), directions = _flat(rows, order), _directions(count)
+            for side, own in ((LOWER, slice(0, count)), (UPPER, slice(count, 3 * count))):
+                kernels.apply(
+                    matrix.mantissa[side], matrix.exponent[side], mantissa[own], exponent[own], directions[own],
+                    out[0][own], out[1][own],
+                )  # fmt: skip
             image = _rows(*out, count, rows.estimated)
             last_m = rows.mantissa[MAJORANT, :, -1:] * matrix.tail_mantissa * (1 + 4 * UNIT)
             last_e = rows.exponent[MAJORANT, :, -1:] + matrix.tail_exponent
@@ -223,11 +228,33 @@ class FloatRing:
 
     # ball input --------------------------------------------------------------------------------------------------------
 
-    def matrix(self, rows: Sequence[Sequence], tails: Sequence) -> Matrix:
-        """A `Matrix` from balls: equally long rows of coefficients, and upper bounds of what each row drops."""
-        mantissa, exponent = _from_balls(rows)
-        tail_m, tail_e = _from_balls([tails])
-        return Matrix(mantissa, exponent, tail_m[0] * (1 + 2 * UNIT), tail_e[0])
+    def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int) -> Matrix:
+        """The matrix of ``base * f**j``, ``j < rows``, from the coefficients of two series (balls).
+
+        ``sums`` are three balls: what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``;
+        all coefficients of ``f`` sum to 1.  Cost: one product of series per row.
+        """
+        from ._kernels import rows as kernels
+
+        size = len(f)
+        mantissa, exponent = _empty((2, rows, size))
+        (factor_m, base_m), (factor_e, base_e) = _from_balls([f, base])
+        spread = np.array([[1 - 2 * UNIT], [1 + 2 * UNIT]])
+        # a power of two (the coefficient 1 of f**0) is exact
+        factor_m, factor_e = _frexp(np.where(factor_m == 0.5, 0.5, factor_m * spread), factor_e)
+        mantissa[:, 0], exponent[:, 0] = _frexp(np.where(base_m == 0.5, 0.5, base_m * spread), base_e)
+        (drop_m, tail_m, total_m), (drop_e, tail_e, total_e) = (a[0] for a in _from_balls([[s.upper() for s in sums]]))
+        lost = drop_m * total_m * (1 + 16 * UNIT), drop_e + total_e
+        tails = [(tail_m * (1 + 4 * UNIT), tail_e)]
+        pair, directions = np.arange(2), np.array([-1.0, 1.0])
+        for j in range(1, rows):
+            before = mantissa[:, j - 1].copy(), exponent[:, j - 1].copy()
+            tails.append(kernels.dropped(factor_m[1], factor_e[1], before[0][1], before[1][1], *tails[-1], *lost))
+            out = _empty((2, size))
+            kernels.convolve(factor_m, factor_e, pair, *before, pair, directions, *out)
+            mantissa[:, j], exponent[:, j] = out
+        tail_m, tail_e = (np.array(column) for column in zip(*tails))
+        return Matrix(mantissa, exponent, tail_m, tail_e)
 
     def rows_from_balls(self, moments, majorants, errors: np.ndarray, estimated: bool) -> Rows:
         """Rows from balls of moments ``E[S^j ...]`` and their majorants, with the relative errors of the moments."""
@@ -323,8 +350,12 @@ def _directions(count: int) -> np.ndarray:
 
 
 def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
+    return Rows(*_frexp(mantissa, exponent), estimated)
+
+
+def _frexp(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
     mantissa, shift = np.frexp(mantissa)
-    return Rows(mantissa, np.where(mantissa == 0, 0, exponent + shift), estimated)
+    return mantissa, np.where(mantissa == 0, 0, exponent + shift)
 
 
 def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:

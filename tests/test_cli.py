@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ def run(capsys):
     def run(line):
         with pytest.raises(SystemExit) as stop:
             main(line.split())
-        out, err = capsys.readouterr()
+        out, err = (re.sub(r"\x1b\[[0-9;]*m", "", text) for text in capsys.readouterr())
         return stop.value.code or 0, out, err
 
     return run
@@ -205,6 +206,15 @@ def test_bad_input_is_one_clean_line(run, words, names):
     assert (status, out) == (2, "")
     assert err.startswith("eigenspace: ") and len(err.splitlines()) == 1
     assert all(name in err for name in names), err
+
+
+@pytest.mark.parametrize("error", [es.ConvergenceError, es.UnsupportedError])
+def test_what_cannot_be_computed_is_one_clean_line(run, monkeypatch, error):
+    def spectrum(*args, **options):
+        raise error("not this one;\nuse another")
+
+    monkeypatch.setattr(es, "spectrum", spectrum)
+    assert run("table mlp 10 --depth 2") == (2, "", "eigenspace: not this one; use another\n")
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,39 @@ def combine(am, ae, bm, be, product, steps, om, oe):
 
 
 @njit(cache=True)
+def dropped(fm, fe, xm, xe, tail_m, tail_e, total_m, total_e):
+    """Upper bound of what the product of two cut series loses beyond their common order.
+
+    ``f`` has the sum ``total`` of its dropped coefficients times the sum of all of ``x`` already in ``total``; the
+    dropped coefficients of ``x`` sum to ``tail``.  Adds ``sum_i f[i] * (tail + sum_{k > order - i} x[k])``.
+    """
+    size = fm.size
+    beyond_m = np.empty(size)
+    beyond_e = np.empty(size, dtype=np.int64)
+    value, scale = tail_m, tail_e
+    for k in range(size - 1, -1, -1):
+        beyond_m[k] = value
+        beyond_e[k] = scale
+        value, scale = _plus(value, scale, xm[k], xe[k])
+    value, scale = _scaled_product_sum(fm, fe, beyond_m, beyond_e, 0, size, size - 1)
+    value, k = math.frexp(value * (1.0 + (size + 6) * _UNIT))
+    return _plus(value, k + scale, total_m, total_e)
+
+
+@njit(cache=True)
+def _plus(am, ae, bm, be):
+    """Sum of two non-negative scaled numbers, rounded up."""
+    if am == 0.0:
+        return bm, be
+    if bm == 0.0:
+        return am, ae
+    top = max(ae, be)
+    value = math.ldexp(am, max(ae - top, -2000)) + math.ldexp(bm, max(be - top, -2000))
+    value, k = math.frexp(value * (1.0 + 4 * _UNIT))
+    return value, top + k
+
+
+@njit(cache=True)
 def _two_product(a, b):
     """Dekker's exact product: ``a * b = p + q``."""
     p = a * b

@@ -1,0 +1,56 @@
+"""Networks for the tests: the catalogue on which the laws are checked, and trees from their JSON description."""
+
+import eigenspace as es
+
+
+def _ragged():
+    inner = es.node([es.node([es.leaf(4)]), es.leaf(6)])
+    return es.network([es.node([inner, es.node([es.leaf(5), es.leaf(5)])])])
+
+
+def _mixed():
+    return es.network(
+        [es.node([es.leaf(4), es.leaf(6)], activation=es.rbf(0.5)), es.node([es.leaf(5)])], head="dense"
+    )
+
+
+CATALOGUE = {
+    "sphere": es.mlp(3, 1),
+    "sphere, deep": es.mlp(5, 4),
+    "circle": es.mlp(2, 2),
+    "two points": es.mlp(1, 3),
+    "high dimension": es.mlp(10**5, 3),
+    "two spheres": es.mlp(9, 2, leaves=2),
+    "three spheres": es.mlp(7, 1, leaves=3),
+    "rbf sphere": es.mlp(4, 2, activation=es.rbf(0.25)),
+    "linear": es.mlp(4, 2, leaves=3, activation=es.identity),
+    "S-CNN": es.cnn(6, (1,), 4),
+    "S-CNN, wide filter": es.cnn(6, (3,), 2),
+    "D-CNN": es.cnn(8, (1, 2), 2),
+    "D-CNN, dense": es.cnn(8, (1, 2), 2, head="dense"),
+    "D-CNN, wide first filter": es.cnn(8, (2, 2), 2, head="dense"),
+    "D-CNN, rbf": es.cnn(4, (1, 2), 2, head="dense", activation=es.rbf(0.25)),
+    "D-CNN, deep": es.cnn(20, (1, 2, 2), 1, head="dense"),
+    "Xiao MLP": es.mlp(4, 4, leaves=8, activation=es.rbf(0.25)),
+    "Xiao HR": es.cnn(4, (1, 2, 2), 2, head="dense", activation=es.rbf(0.25)),
+    "cube": es.mlp(1, 2, leaves=6),
+    "cube, tree": es.cnn(1, (2, 2), 1, activation=es.rbf(0.5)),
+    "torus": es.mlp(2, 1, leaves=4, activation=es.rbf(0.5)),
+    "ragged": _ragged(),
+    "mixed": _mixed(),
+    "positions of different size": es.network([es.node([es.leaf(9), es.leaf(9)]), es.node([es.leaf(18)])]),
+}
+
+
+def activation(name: str):
+    """An activation from its name in tables."""
+    if name.startswith("rbf("):
+        return es.rbf(float(name[4:-1]))
+    return getattr(es, name)
+
+
+def tree(description: dict):
+    """A leaf or node from ``{"leaf": dim}`` or ``{"node": [...], "activation": name}``."""
+    if "leaf" in description:
+        return es.leaf(description["leaf"])
+    return es.node([tree(child) for child in description["node"]], activation=activation(description["activation"]))
