@@ -1,9 +1,9 @@
 r"""Activation functions, seen through their dual activations.
 
 The dual activation of :math:`\varphi` is :math:`\varphi^*(t) = E[\varphi(z_1) \varphi(z_2)]` for standard normal
-variables of correlation ``t`` [Daniely2016].  The package normalises it to :math:`\varphi^*(1) = 1`; its derivative is the
-dual of :math:`\varphi'` [JacotGabrielHongler2018].  Both are power series with non-negative coefficients, the squared
-Hermite coefficients of the activation.
+variables of correlation ``t`` [Daniely2016].  The package normalises it to :math:`\varphi^*(1) = 1`; its derivative
+is the dual of :math:`\varphi'` [JacotGabrielHongler2018].  Both are power series with non-negative coefficients,
+the squared Hermite coefficients of the activation.
 
 An activation supplies the pair :math:`(\varphi^*, (\varphi^*)')` in four forms: as SymPy expressions, on float64
 arrays, on a ball and composed with a power series of balls.  The last two run at the precision of the caller.
@@ -248,6 +248,6 @@ def rbf(gamma: float) -> Rbf:
     >>> rbf(-1)
     Traceback (most recent call last):
     ...
-    ValueError: gamma must be a positive number, got -1; use gamma=0.25 for the kernel of Xiao's experiments
+    ValueError: gamma must be a positive real number, got -1; use gamma=0.25 for the kernel of Xiao's experiments
     """
     return Rbf(_check.positive_real("gamma", gamma, "use gamma=0.25 for the kernel of Xiao's experiments"))

@@ -1,8 +1,8 @@
 """Multi-degrees up to the symmetries of the tree: enumeration, exact counts, and their place in the network.
 
-A class of a leaf is its degree.  A class of a node is a multiset of non-zero classes of its children.  It is stored as a
-linked list, its *prefix* (the multiset without its last member) and its last member, because that is how the moment
-recursion consumes it: one product per class, shared by all classes that begin alike.
+A class of a leaf is its degree.  A class of a node is a multiset of non-zero classes of its children.  It is stored
+as a linked list, its *prefix* (the multiset without its last member) and its last member, because that is how the
+moment recursion consumes it: one product per class, shared by all classes that begin alike.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,8 +21,8 @@ class Pool:
     """Classes of one shape, by ascending total degree; number 0 is the constant class.
 
     For a leaf, ``degree`` alone matters.  For a node, class ``c`` is the class ``prefix[c]`` and one more active child:
-    class ``member[c]`` of ``children[group[c]]``; ``active[c, g]`` counts the active children in group ``g``, ``run[c]``
-    how many of the last members are equal, and ``count[c]`` is the number of eigenfunctions, an exact integer.
+    class ``member[c]`` of ``children[group[c]]``; ``active[c, g]`` counts the active children in group ``g``,
+    ``run[c]`` how many of the last members are equal, and ``count[c]`` is the exact number of eigenfunctions.
     """
 
     shape: Shape
@@ -59,7 +59,7 @@ class Pool:
     def pattern(self, index: int) -> str:
         """The class as text: degrees of the active leaves; the more slashes between two, the higher they meet.
 
-        ``2 1`` are two leaves of one first layer, ``2 / 1`` two leaves whose features meet in the next layer, and so on.
+        ``2 1`` are two leaves of one first layer, ``2 / 1`` two leaves whose features meet one layer above, and so on.
         """
         if self.is_leaf:
             return str(int(self.degree[index]))
@@ -173,7 +173,7 @@ def _integers(values: Iterable[int]) -> np.ndarray:
     return out
 
 
-# one class ------------------------------------------------------------------------------------------------------------
+# one class -------------------------------------------------------------------------------------------
 
 
 def canonical(layout: Layout, degrees: Sequence[int]):
@@ -212,7 +212,8 @@ def _collect(shape: Shape, values: list) -> tuple[Pool, dict]:
         degrees = sorted({0, *values})
         pool = Pool(shape, np.array(degrees), _integers(multiplicity(shape.dim, k) for k in degrees))
         return pool, {k: i for i, k in enumerate(degrees)}
-    closed = sorted({(), *(v[:n] for v in values for n in range(len(v) + 1))}, key=lambda v: (_total(v), len(v), repr(v)))
+    closed = {(), *(v[:n] for v in values for n in range(len(v) + 1))}
+    closed = sorted(closed, key=lambda v: (_total(v), len(v), repr(v)))
     numbers = {v: i for i, v in enumerate(closed)}
     children, found = [], []
     for g, (child, _) in enumerate(shape.groups):
@@ -239,7 +240,7 @@ def _collect(shape: Shape, values: list) -> tuple[Pool, dict]:
     return pool, numbers
 
 
-# places ---------------------------------------------------------------------------------------------------------------
+# places ----------------------------------------------------------------------------------------------
 
 
 def representative(layout: Layout, pool: Pool, index: int) -> tuple[int, ...]:

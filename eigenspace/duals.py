@@ -60,10 +60,11 @@ def _compose(chain: Sequence, order: int) -> Triple:
         slope_one = activation.on_ball(arb(1))[1]
         f, g, h = dual, dual + slope * g, slope * h
         g_one, h_one = 1 + slope_one * g_one, slope_one * h_one
-    return Triple(*(_padded(s, length) for s in (f, g, h)), g_one, h_one)
+    return Triple(*(padded(s, length) for s in (f, g, h)), g_one, h_one)
 
 
-def _padded(series, length: int) -> tuple:
+def padded(series, length: int) -> tuple:
+    """All coefficients of a power series up to a length."""
     from flint import arb
 
     coefficients = series.coeffs()

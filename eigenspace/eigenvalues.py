@@ -1,8 +1,6 @@
 """Eigenvalues of a network: one of them, or a table of all classes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from math import inf
 
 import numpy as np
@@ -11,18 +9,13 @@ from . import _check
 from ._version import __version__
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
-from .indices import index_columns
-from .moments import root_moments
+from .indices import index_columns, leading_exponents
 from .networks import KERNELS, Network, _network, kernel_function
-from .rings import FLOAT, UNIT, FloatColumn, FloatRing
-from .shapes import Layout, Shape, layout
-from .table import BOUNDS, EigenTable, Eigenvalue, Provenance
+from .rings import FLOAT, FloatRing
+from .shapes import Layout, layout
+from .solver import Solution, solve
+from .table import EigenTable, Eigenvalue, Provenance
 
-#: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
-_ORDERS = (48, 68, 96, 136, 192, 272, 384)
-#: further orders, while few classes are open
-_HIGH_ORDERS = (544, 768)
-_FEW = 64
 #: total degree beyond which a search by value or by count gives up
 _MOST_DEGREE = 64
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
@@ -62,11 +55,11 @@ def eigenvalue(
     Examples
     --------
     >>> from eigenspace import cnn, mlp
-    >>> eigenvalue(mlp(3, 1), 2, "nngp").value
-    0.0234375
+    >>> eigenvalue(mlp(3, 1), 2, "nngp")
+    Eigenvalue(2.34375000000e-2, error ... (estimated), multiplicity 5, pattern 2, S = 0, F = 2, L = 2)
     >>> ev = eigenvalue(cnn(12, (1, 4, 4), 16, head="dense"), {0: 1, 1: 1})
     >>> ev.multiplicity, ev.pattern
-    (55296, '1 / 1')
+    (55296, '1 1')
     >>> round(eigenvalue(mlp(10**6, 3), 200).log10, 3)
     -828.654
     """
@@ -74,7 +67,7 @@ def eigenvalue(
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
     plan = layout(net)
     pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
-    solution = _solve(pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
+    solution = solve(pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
     call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r})"
     return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call)[0]
 
@@ -130,21 +123,24 @@ def spectrum(
     >>> from eigenspace import cnn
     >>> table = spectrum(cnn(12, filters=(1, 4), positions=4, head="dense"), degree=2)
     >>> len(table), [row.pattern for row in table]
-    (5, ['0', '1', '2', '1 / 1', '1 // 1'])
+    (5, ['0', '1', '2', '1 1', '1 / 1'])
     >>> table[1].multiplicity
     192
     """
     net, kernel, ring = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
-    asked = [name for name, value in (("degree", degree), ("min_value", min_value), ("count", count)) if value is not None]
+    options = {"degree": degree, "min_value": min_value, "count": count}
+    asked = [name for name, value in options.items() if value is not None]
     if len(asked) > 1:
-        raise ValueError(f"spectrum takes one of degree, min_value and count, got {' and '.join(asked)}; drop all but one")
+        raise ValueError(
+            f"spectrum takes one of degree, min_value and count, got {' and '.join(asked)}; drop all but one"
+        )
     plan = layout(net)
     name = asked[0] if asked else "degree"
     if name == "degree":
         degree = _check.nonnegative_integer("degree", 4 if degree is None else degree)
         pool = enumerate_classes(plan.root, degree)
-        solution = _solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
+        solution = solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
         chosen = np.arange(len(pool))
         call = f"degree={degree}"
     else:
@@ -157,7 +153,7 @@ def spectrum(
     return _table(plan, pool, solution, chosen, kernel, ring, f"eigenspace.spectrum(net, {kernel!r}, {call})")
 
 
-# requests ---------------------------------------------------------------------------------------------------------------
+# requests --------------------------------------------------------------------------------------------
 
 
 def _request(net, kernel, ring, layer):
@@ -195,121 +191,7 @@ def _degrees(net: Network, degrees) -> tuple[int, ...]:
     return tuple(full)
 
 
-# solving ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Solution:
-    """Values of the classes of a pool (zeros where not asked), with error bounds and how they were reached."""
-
-    values: FloatColumn
-    error: np.ndarray
-    bound: np.ndarray
-    order: int
-
-
-def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> _Solution:
-    """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
-    size = len(pool)
-    mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
-    error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
-    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS + _HIGH_ORDERS})
-    history = np.full((len(orders), size), np.nan)
-    scale = np.zeros(size, dtype=np.int64)
-    open_, previous = asked.copy(), np.full(size, inf)
-    part, numbers = pool.restrict(open_)
-    for step, order in enumerate(_passes(orders, progress)):
-        if order > _ORDERS[-1] and step and np.count_nonzero(open_) > _FEW:
-            orders = orders[:step]
-            break
-        rows, index = root_moments(part, kernel, order, ring)
-        lower, upper = ring.bracket(rows, index)
-        own = np.flatnonzero(open_)
-        local = numbers[own]
-        low_m, low_e = lower.mantissa[local], lower.exponent[local]
-        zero = low_m == 0
-        gap = np.where(zero, 0.0, ring.gaps(rows)[local, index])
-        # the middle of the bracket, which holds the exact value to half its width
-        middle = np.minimum(gap, 1.0) / 2
-        mantissa[own], shift = np.frexp(low_m * (1 + middle))
-        exponent[own] = np.where(zero, 0, low_e + shift)
-        error[own] = np.where(zero, 0.0, gap / 2 + 2 * UNIT)
-        bound[own] = np.where(zero, BOUNDS.index("exact"), BOUNDS.index("estimated" if rows.estimated else "rounded"))
-        first = np.isnan(history[:step, own]).all(axis=0) if step else np.ones(own.size, dtype=bool)
-        scale[own] = np.where(first, low_e, scale[own])
-        history[step, own] = np.ldexp(low_m, np.clip(low_e - scale[own], -900, 900))
-        settled = (gap / 2 <= rtol) | (gap > 0.5 * previous[own]) & (gap < 1e-9)
-        previous[own] = gap
-        open_[own[settled]] = False
-        if not open_.any():
-            return _Solution(FloatColumn(mantissa, exponent), error, bound, order)
-        part, numbers = pool.restrict(open_)
-    slowest = _slowest(pool.shape, kernel)
-    if slowest < inf:
-        _extrapolate(np.flatnonzero(open_), slowest, orders, history[: len(orders)], scale, mantissa, exponent, error, bound)
-    return _Solution(FloatColumn(mantissa, exponent), error, bound, orders[-1])
-
-
-def _passes(orders: Sequence[int], progress):
-    """The orders, behind a progress bar where wanted."""
-    if not progress:
-        return orders
-    from tqdm.auto import tqdm
-
-    return tqdm(orders, desc="truncation order")
-
-
-def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent, error, bound) -> None:
-    """Replace the values of slowly converging classes by their limits, where this narrows the error.
-
-    The truncated sums rise like ``v - sum_i c_i M**-(slowest + i/2)`` with the order ``M``: the coefficients of the duals
-    and the moments of the means fall like powers of the index, in steps of one half.  All orders together eliminate one
-    term each; the error is estimated by leaving out the first orders.
-    """
-    if len(orders) < 4:
-        return
-    full, fewer, fewest = (_limit_weights(orders[k:], slowest) for k in range(3))
-    # roundings of the sums themselves, a few units per term, as the weights amplify them
-    noise = 6 * UNIT * float(np.abs(full) @ np.array(orders))
-    # the slower the series, the less the elimination of a few terms proves
-    least = 2e-3 * min(1.0, (2 / slowest) ** 3)
-    for i in own:
-        line = history[:, i]
-        if np.isnan(line).any():
-            continue
-        limit, other, third = full @ line, fewer @ line[1:], fewest @ line[2:]
-        spread = 3 * abs(limit - other) + 0.3 * abs(other - third) + least * abs(limit - line[-1]) + noise * limit
-        if limit >= line[-1] * (1 - noise) and spread < error[i] * limit:
-            mantissa[i], shift = np.frexp(limit)
-            exponent[i] = scale[i] + shift
-            error[i] = spread / limit
-            bound[i] = BOUNDS.index("estimated")
-
-
-def _limit_weights(orders, slowest: float) -> np.ndarray:
-    """Weights of the values at the given orders in their extrapolated limit."""
-    relative = np.array(orders, dtype=float) / orders[-1]
-    powers = [0.0] + [slowest + i / 2 for i in range(len(orders) - 1)]
-    weights = np.linalg.solve(np.array([relative**-p for p in powers]), np.eye(len(orders))[0])
-    return weights / weights.sum()
-
-
-def _slowest(shape: Shape, kernel: str) -> float:
-    """Exponent of the slowest truncation in a tree: of the node with the smallest sum of ``(dim - 1) / 2``."""
-    found = [inf]
-    if shape.chain and shape.dim is None and not shape.is_cube:
-        found.append(_corner(shape) + (0.5 if kernel == "ntk" else 1.5))
-    return min(found + [_slowest(child, kernel) for child, _ in shape.groups])
-
-
-def _corner(shape: Shape) -> float:
-    """Half the number of directions in which the correlations leave the corner where all are 1."""
-    if shape.dim is not None:
-        return (shape.dim - 1) / 2
-    return sum(count * _corner(child) for child, count in shape.groups)
-
-
-# searching --------------------------------------------------------------------------------------------------------------
+# searching -------------------------------------------------------------------------------------------
 
 
 def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, progress):
@@ -320,7 +202,7 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
         total *= 2 if part.dim == 1 else 0
     for degree in range(2, _MOST_DEGREE + 1):
         pool = enumerate_classes(plan.root, degree)
-        solution = _solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
+        solution = solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
         log10 = solution.values.log10()
         order = np.argsort(-log10, kind="stable")
         order = order[log10[order] > -inf]
@@ -341,8 +223,8 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
             return pool, solution, chosen
     wanted = f"min_value={min_value!r}" if count is None else f"count={count!r}"
     raise ConvergenceError(
-        f"{wanted} is not complete at total degree {_MOST_DEGREE}; ask for a larger min_value, a smaller count, or list "
-        f"by degree"
+        f"{wanted} is not complete at total degree {_MOST_DEGREE}; ask for a larger min_value, a smaller count, "
+        f"or list by degree"
     )
 
 
@@ -360,7 +242,7 @@ def _nothing_beyond(plan: Layout, pool: Pool, log10: np.ndarray, threshold: floa
     return float(np.log10(rest)) - log10_many < threshold
 
 
-# tables -----------------------------------------------------------------------------------------------------------------
+# tables ----------------------------------------------------------------------------------------------
 
 
 class _Lazy(Sequence):
@@ -380,13 +262,12 @@ def _trace(net: Network, kernel: str) -> float:
     return float(kernel_function(net, kernel)(np.ones(len(net.leaves))))
 
 
-def _table(plan: Layout, pool: Pool, solution: _Solution, chosen, kernel: str, ring, call: str) -> EigenTable:
+def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ring, call: str) -> EigenTable:
     net = plan.net
     values = solution.values.take(chosen)
     space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
-    learned = values.mantissa > 0
-    learning = np.array([s + f if ok else inf for s, f, ok in zip(space, frequency, learned)] + [None], dtype=object)[:-1]
-    names = [a.name for a in net.activations]
+    learning = leading_exponents(pool, net.dim, kernel)[chosen]
+    learning[values.mantissa == 0] = inf
     citations = (*_CITATIONS, *dict.fromkeys(c for a in net.activations for c in a.citations))
     return EigenTable(
         values=values,
@@ -411,14 +292,15 @@ def _table(plan: Layout, pool: Pool, solution: _Solution, chosen, kernel: str, r
             version=__version__,
         ),
         kernel=kernel,
-        notes=_notes(names),
+        notes=_notes(learning, space, frequency),
     )
 
 
-def _notes(names: Sequence[str]) -> tuple[str, ...]:
-    if "relu" not in names:
+def _notes(learning, space, frequency) -> tuple[str, ...]:
+    finite = [(l, s + f) for l, s, f in zip(learning, space, frequency) if l != inf]
+    if all(abs(l - index) < 1e-9 for l, index in finite):
         return ()
     return (
-        "L = S + F is the index of admissible activations; relu is not admissible (its odd Hermite coefficients from the "
-        "third on vanish), so classes with an odd degree of 3 or more may decay faster.",
+        "L is the leading exponent of the eigenvalue in d. In some rows it exceeds S + F, its value for admissible "
+        "activations: an activation is not admissible (some of its Hermite coefficients vanish).",
     )

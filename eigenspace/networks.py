@@ -215,7 +215,7 @@ class Network:
 
     @cached_property
     def dim(self) -> int:
-        """Total input dimension: the sum of the dimensions of the leaves."""
+        """Total input dimension, the sum of the dimensions of the leaves."""
         return sum(part.dim for part in self._numbers)
 
     @cached_property

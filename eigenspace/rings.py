@@ -119,7 +119,7 @@ class FloatRing:
     def __repr__(self) -> str:
         return "eigenspace.FLOAT"
 
-    # rows ------------------------------------------------------------------------------------------------------------
+    # rows --------------------------------------------------------------------------------------------
 
     def unit(self, size: int) -> Rows:
         """The generating function 1, of the empty sum."""
@@ -226,7 +226,7 @@ class FloatRing:
             any(b.estimated for b in batches),
         )
 
-    # ball input --------------------------------------------------------------------------------------------------------
+    # ball input --------------------------------------------------------------------------------------
 
     def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int) -> Matrix:
         """The matrix of ``base * f**j``, ``j < rows``, from the coefficients of two series (balls).
@@ -265,7 +265,7 @@ class FloatRing:
         rows = _normalised(mantissa, np.stack([value_e, value_e, major_e]), estimated)
         return self._scale(rows, _factorials(rows.size, True))
 
-    # questions ---------------------------------------------------------------------------------------------------------
+    # questions ---------------------------------------------------------------------------------------
 
     def zero_mask(self, a: Rows) -> np.ndarray:
         """Where an element is exactly zero, shape ``(classes, size)``."""
@@ -277,13 +277,13 @@ class FloatRing:
         return float(np.min(a.exponent[LOWER], where=a.mantissa[LOWER] > 0, initial=0)) - 1.0
 
     def gaps(self, a: Rows) -> np.ndarray:
-        """Relative width of the brackets, shape ``(classes, size)``; 0 for exact zeros, inf where only a bound is known."""
+        """Relative widths of the brackets, shape ``(classes, size)``; inf where only an upper bound is known."""
         lower = np.where(a.mantissa[LOWER] == 0, 1.0, a.mantissa[LOWER])
         shift = np.clip(a.exponent[UPPER] - a.exponent[LOWER], -2000, 1000)
         gap = np.ldexp(a.mantissa[UPPER] / lower, shift) - 1.0
         return np.where(a.mantissa[LOWER] == 0, np.where(a.mantissa[UPPER] == 0, 0.0, np.inf), gap)
 
-    # columns -------------------------------------------------------------------------------------------------------------
+    # columns -----------------------------------------------------------------------------------------
 
     def bracket(self, rows: Rows, index: int) -> tuple[FloatColumn, FloatColumn]:
         """Lower and upper bounds of element ``index`` of every row, times ``index!``."""
@@ -299,7 +299,7 @@ class FloatRing:
         mantissa = np.array([float.fromhex(m) for m, _ in pairs])
         return FloatColumn(mantissa, np.array([int(e) for _, e in pairs], dtype=np.int64))
 
-    # ---------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------------
 
     def _scale(self, a: Rows, pairs: Sequence[tuple[float, int]]) -> Rows:
         mantissa = np.array([m for m, _ in pairs])

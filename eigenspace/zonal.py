@@ -1,8 +1,8 @@
 r"""Moments of a chain of activations over one sphere or one cube, where the power series is slow.
 
 On a sphere of small dimension the series of a deep ReLU kernel sets in late (only beyond ``degree**2``) and decays
-slowly.  The substitution :math:`\xi = \cos\theta` makes every bias-free ReLU kernel analytic on :math:`[0, \pi]`, so the
-Gauss-Legendre rule in :math:`\theta`
+slowly.  The substitution :math:`\xi = \cos\theta` makes every bias-free ReLU kernel analytic on :math:`[0, \pi]`, so
+the Gauss-Legendre rule in :math:`\theta`
 
 .. math:: E[K^j P_k] = c_s \int_0^\pi K(\cos\theta)^j P_k(\cos\theta) \sin^{s-2}\theta \, d\theta
           \approx c_s \sum_i w_i K_i^j P_k(\cos\theta_i) \sin^{s-2}\theta_i, \qquad
@@ -227,7 +227,7 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
 
 
 def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
-    """Where ``E[K^j P_k]`` (parts "f") or ``E[T K^j P_k]`` (parts "gh") vanishes because no power of ``t`` reaches it."""
+    """Where ``E[K^j P_k]`` (parts "f") or ``E[T K^j P_k]`` (parts "gh") vanishes: no power of ``t`` reaches it."""
     order = size + max(degrees) + 16
     even = sum(1 << n for n in range(0, order + 1, 2))
     mask = np.ones((len(degrees), size), dtype=bool)
@@ -258,8 +258,8 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
     """The rule with rising numbers of nodes until two of them agree.
 
     ``smallest`` is the binary logarithm of the smallest moment (the series supplies it: its terms are non-negative, so
-    a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))`` ball operations, with ``nodes`` of the order of the number of
-    bits plus ``max(degrees)`` and the dimension.
+    a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))``
+    ball operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
     """
     from flint import arb
 

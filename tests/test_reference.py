@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-from check_references import FILES, compare, cases  # noqa: E402
+from check_references import FILES, cases, compare  # noqa: E402
 
 SAMPLE = {"one_sphere": 220, "patches": 60, "boolean": 90, "trees": 60}
 

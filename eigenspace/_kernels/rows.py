@@ -67,7 +67,7 @@ def _flatten(mantissa, exponent, slope, top, out):
 
 @njit(cache=True)
 def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
-    """Sum of ``a[i] * b[shift - i]`` (``shift >= 0``) or ``a[i] * b[i]`` (``shift < 0``), scaled by its largest term."""
+    """Sum of ``a[i] * b[shift - i]`` (``shift >= 0``) or ``a[i] * b[i]`` (``shift < 0``), scaled by the largest."""
     top = 0
     found = False
     for i in range(start, stop):

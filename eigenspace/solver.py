@@ -1,0 +1,136 @@
+"""The moment recursion at rising truncation orders, until every eigenvalue is as accurate as asked."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from .classes import Pool
+from .moments import root_moments
+from .rings import UNIT, FloatColumn
+from .shapes import Shape
+from .table import BOUNDS
+
+#: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
+_ORDERS = (48, 68, 96, 136, 192, 272, 384)
+#: further orders, while few classes are open
+_HIGH_ORDERS = (544, 768)
+_FEW = 64
+#: number of classes from which a terminal shows progress
+_LONG = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Values of the classes of a pool (zeros where not asked), with error bounds and how they were reached."""
+
+    values: FloatColumn
+    error: np.ndarray
+    bound: np.ndarray
+    order: int
+
+
+def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:
+    """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
+    size = len(pool)
+    mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
+    error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
+    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS + _HIGH_ORDERS})
+    history = np.full((len(orders), size), np.nan)
+    scale = np.zeros(size, dtype=np.int64)
+    open_, previous = asked.copy(), np.full(size, inf)
+    part, numbers = pool.restrict(open_)
+    for step, order in enumerate(_passes(orders, size, progress)):
+        if order > _ORDERS[-1] and step and np.count_nonzero(open_) > _FEW:
+            orders = orders[:step]
+            break
+        rows, index = root_moments(part, kernel, order, ring)
+        lower, upper = ring.bracket(rows, index)
+        own = np.flatnonzero(open_)
+        local = numbers[own]
+        low_m, low_e = lower.mantissa[local], lower.exponent[local]
+        zero = low_m == 0
+        gap = np.where(zero, 0.0, ring.gaps(rows)[local, index])
+        # the middle of the bracket, which holds the exact value to half its width
+        middle = np.minimum(gap, 1.0) / 2
+        mantissa[own], shift = np.frexp(low_m * (1 + middle))
+        exponent[own] = np.where(zero, 0, low_e + shift)
+        error[own] = np.where(zero, 0.0, gap / 2 + 2 * UNIT)
+        bound[own] = np.where(zero, BOUNDS.index("exact"), BOUNDS.index("estimated" if rows.estimated else "rounded"))
+        first = np.isnan(history[:step, own]).all(axis=0) if step else np.ones(own.size, dtype=bool)
+        scale[own] = np.where(first, low_e, scale[own])
+        history[step, own] = np.ldexp(low_m, np.clip(low_e - scale[own], -900, 900))
+        settled = (gap / 2 <= rtol) | (gap > 0.5 * previous[own]) & (gap < 1e-9)
+        previous[own] = gap
+        open_[own[settled]] = False
+        if not open_.any():
+            return Solution(FloatColumn(mantissa, exponent), error, bound, order)
+        part, numbers = pool.restrict(open_)
+    slowest = _slowest(pool.shape, kernel)
+    if slowest < inf:
+        history = history[: len(orders)]
+        _extrapolate(np.flatnonzero(open_), slowest, orders, history, scale, mantissa, exponent, error, bound)
+    return Solution(FloatColumn(mantissa, exponent), error, bound, orders[-1])
+
+
+def _passes(orders: Sequence[int], size: int, progress: bool | None):
+    """The orders, behind a progress bar where wanted (``None``: in a terminal, for long work)."""
+    if progress is None:
+        progress = size > _LONG and sys.stderr.isatty()
+    if not progress:
+        return orders
+    from tqdm.auto import tqdm
+
+    return tqdm(orders, desc="truncation order", leave=False)
+
+
+def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent, error, bound) -> None:
+    """Replace the values of slowly converging classes by their limits, where this narrows the error.
+
+    The truncated sums rise like ``v - sum_i c_i M**-(slowest + i/2)`` with the order ``M``: the coefficients of the
+    duals and the moments of the means fall like powers of the index, in steps of one half.  All orders together eliminate
+    one term each; the error is estimated by leaving out the first orders.
+    """
+    if len(orders) < 4:
+        return
+    full, fewer, fewest = (_limit_weights(orders[k:], slowest) for k in range(3))
+    # roundings of the sums themselves, a few units per term, as the weights amplify them
+    noise = 6 * UNIT * float(np.abs(full) @ np.array(orders))
+    # the slower the series, the less the elimination of a few terms proves
+    least = 2e-3 * min(1.0, (2 / slowest) ** 3)
+    for i in own:
+        line = history[:, i]
+        if np.isnan(line).any():
+            continue
+        limit, other, third = full @ line, fewer @ line[1:], fewest @ line[2:]
+        spread = 3 * abs(limit - other) + 0.3 * abs(other - third) + least * abs(limit - line[-1]) + noise * limit
+        if limit >= line[-1] * (1 - noise) and spread < error[i] * limit:
+            mantissa[i], shift = np.frexp(limit)
+            exponent[i] = scale[i] + shift
+            error[i] = spread / limit
+            bound[i] = BOUNDS.index("estimated")
+
+
+def _limit_weights(orders, slowest: float) -> np.ndarray:
+    """Weights of the values at the given orders in their extrapolated limit."""
+    relative = np.array(orders, dtype=float) / orders[-1]
+    powers = [0.0] + [slowest + i / 2 for i in range(len(orders) - 1)]
+    weights = np.linalg.solve(np.array([relative**-p for p in powers]), np.eye(len(orders))[0])
+    return weights / weights.sum()
+
+
+def _slowest(shape: Shape, kernel: str) -> float:
+    """Exponent of the slowest truncation in a tree: of the node with the smallest sum of ``(dim - 1) / 2``."""
+    found = [inf]
+    if shape.chain and shape.dim is None and not shape.is_cube:
+        found.append(_corner(shape) + (0.5 if kernel == "ntk" else 1.5))
+    return min(found + [_slowest(child, kernel) for child, _ in shape.groups])
+
+
+def _corner(shape: Shape) -> float:
+    """Half the number of directions in which the correlations leave the corner where all are 1."""
+    if shape.dim is not None:
+        return (shape.dim - 1) / 2
+    return sum(count * _corner(child) for child, count in shape.groups)
