@@ -250,8 +250,10 @@ class FloatRing:
         for j in range(1, rows):
             before = mantissa[:, j - 1].copy(), exponent[:, j - 1].copy()
             tails.append(kernels.dropped(factor_m[1], factor_e[1], before[0][1], before[1][1], *tails[-1], *lost))
-            out = _empty((2, size))
-            kernels.convolve(factor_m, factor_e, pair, *before, pair, directions, *out)
+            out = factor_m, factor_e
+            if j > 1 or (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
+                out = _empty((2, size))
+                kernels.convolve(factor_m, factor_e, pair, *before, pair, directions, *out)
             mantissa[:, j], exponent[:, j] = out
         tail_m, tail_e = (np.array(column) for column in zip(*tails))
         return Matrix(mantissa, exponent, tail_m, tail_e)

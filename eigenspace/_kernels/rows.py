@@ -6,7 +6,7 @@ elements are ``mantissa * 2**exponent``.  Nothing under- or overflows, whatever 
 Every kernel has a fast path: where the elements of a row, after multiplication by a power ``2**(slope * n)`` of the
 index, fit into the range of a float64, the sum runs over plain numbers; otherwise each sum is scaled by its own
 largest term.  All terms are non-negative, so a sum of ``n`` products carries at most ``n + 1`` roundings, relative to
-itself.  The kernels turn that count into directed bounds: with ``direction = -1`` a result is a lower bound of the
+itself, and one that runs in blocks of ``b`` terms at most ``b + n / b + 1``.  The kernels turn that count into directed bounds: with ``direction = -1`` a result is a lower bound of the
 exact value of the operation on its operands, with ``+1`` an upper bound.  A product with a power of two (mantissa 1/2)
 is exact and stays so: the moment of order zero is 1, and the many inactive children of a node must not add roundings.
 """
@@ -21,6 +21,8 @@ _UNIT = 2.0**-53
 _CENTRE = 480
 _ROW_SPAN = 1400
 _PAIR_SPAN = 1900
+# sums run in blocks: the roundings that one term meets are those of its block and those between blocks
+_BLOCK = 32
 
 
 @njit(cache=True)
@@ -66,6 +68,12 @@ def _flatten(mantissa, exponent, slope, top, out):
 
 
 @njit(cache=True)
+def _roundings(terms):
+    """Bound of the roundings of a blocked sum of products: the product, two levels of sums, and the final scaling."""
+    return min(terms, _BLOCK + terms // _BLOCK + 1) + 4
+
+
+@njit(cache=True)
 def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
     """Sum of ``a[i] * b[shift - i]`` (``shift >= 0``) or ``a[i] * b[i]`` (``shift < 0``), scaled by the largest."""
     top = 0
@@ -80,12 +88,15 @@ def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
     if not found:
         return 0.0, 0
     total = 0.0
-    for i in range(start, stop):
-        j = shift - i if shift >= 0 else i
-        if am[i] != 0.0 and bm[j] != 0.0:
-            k = ae[i] + be[j] - top
-            if k > -1000:
-                total += math.ldexp(am[i] * bm[j], k)
+    for begin in range(start, stop, _BLOCK):
+        partial = 0.0
+        for i in range(begin, min(begin + _BLOCK, stop)):
+            j = shift - i if shift >= 0 else i
+            if am[i] != 0.0 and bm[j] != 0.0:
+                k = ae[i] + be[j] - top
+                if k > -1000:
+                    partial += math.ldexp(am[i] * bm[j], k)
+        total += partial
     return total, top
 
 
@@ -99,6 +110,7 @@ def convolve(am, ae, ia, bm, be, ib, direction, om, oe):
     plain_a = np.empty(size)
     plain_b = np.empty(size)
     plain = np.empty(size)
+    block = np.empty(size)
     for c in range(ia.size):
         ra_m, ra_e, rb_m, rb_e = am[ia[c]], ae[ia[c]], bm[ib[c]], be[ib[c]]
         slope_a, length_a = _chord(ra_m, ra_e)
@@ -119,11 +131,15 @@ def convolve(am, ae, ia, bm, be, ib, direction, om, oe):
             _flatten(ra_m, ra_e, slope, top_a, plain_a)
             _flatten(rb_m, rb_e, slope, top_b, plain_b)
             plain[:] = 0.0
-            for i in range(size):
-                x = plain_a[i]
-                if x != 0.0:
-                    for k in range(size - i):
-                        plain[i + k] += x * plain_b[k]
+            for start in range(0, size, _BLOCK):
+                block[start:] = 0.0
+                for i in range(start, min(start + _BLOCK, size)):
+                    x = plain_a[i]
+                    if x != 0.0:
+                        for k in range(size - i):
+                            block[i + k] += x * plain_b[k]
+                for n in range(start, size):
+                    plain[n] += block[n]
         for n in range(size):
             if fast:
                 value = plain[n]
@@ -134,18 +150,25 @@ def convolve(am, ae, ia, bm, be, ib, direction, om, oe):
                 om[c, n] = 0.0
                 oe[c, n] = 0
             else:
-                # a product, n sums, and this scaling itself
                 if n > 0 or (ra_m[0] != 0.5 and rb_m[0] != 0.5):
-                    value *= 1.0 + direction[c] * (n + 4) * _UNIT
+                    value *= 1.0 + direction[c] * _roundings(n + 1) * _UNIT
                 om[c, n], k = math.frexp(value)
                 oe[c, n] = k + scale
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _block_dot(x, y, start, stop):
+    total = 0.0
+    for i in range(start, stop):
+        total += x[i] * y[i]
+    return total
+
+
+@njit(cache=True)
 def _dot(x, y):
     total = 0.0
-    for i in range(x.size):
-        total += x[i] * y[i]
+    for start in range(0, x.size, _BLOCK):
+        total += _block_dot(x, y, start, min(start + _BLOCK, x.size))
     return total
 
 
@@ -190,7 +213,7 @@ def apply(fm, fe, xm, xe, direction, om, oe):
                 oe[c, j] = 0
             else:
                 if terms[j] > 0:
-                    value *= 1.0 + direction[c] * (terms[j] + 3) * _UNIT
+                    value *= 1.0 + direction[c] * _roundings(terms[j]) * _UNIT
                 om[c, j], k = math.frexp(value)
                 oe[c, j] = k + scale
 
