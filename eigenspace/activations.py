@@ -49,6 +49,24 @@ class Activation(ABC):
     def on_series(self, g):
         """Dual and derivative dual of a power series ``g`` (``flint.arb_series``), at the working precision."""
 
+    #: whether the dual is nowhere negative on [-1, 1]
+    is_nonnegative = False
+    #: whether the dual is the identity, so that the angle of the kernel stays
+    keeps_angle = False
+
+    def angle_ratio(self, angle):
+        r"""The entire function :math:`q(\theta) = (1 - \varphi^*(\cos\theta)) / (2\theta^2)` at a complex ball.
+
+        It carries the dual from angle to angle, :math:`\theta \mapsto 2 \arcsin(\theta \sqrt{q})`, without the branch
+        point of the arc cosine at 1, and serves to prove the error of quadrature.  ``None`` where an activation does
+        not supply it; such errors are estimated.
+        """
+        return None
+
+    def slope_on_angle(self, angle, dual):
+        """The derivative dual at a complex ball of angles, given the dual there; needed with `angle_ratio`."""
+        raise NotImplementedError
+
     def series(self, order: int, ring=None) -> list:
         r"""Coefficients :math:`a_0, \dots, a_{order}` of :math:`\varphi^*(t) = \sum_n a_n t^n`.
 
@@ -81,6 +99,7 @@ class Relu(Activation):
     """
 
     name = "relu"
+    is_nonnegative = True
     citations = ("ChoSaul2009",)
 
     def dual(self, t):
@@ -121,6 +140,22 @@ class Relu(Activation):
         opposite = arb.atan2(sine, -t)
         return (sine + opposite * t) / arb.pi(), opposite / arb.pi()
 
+    def angle_ratio(self, angle):
+        r"""From :math:`1 - \kappa_1(\cos\theta) = 2 \sin^2(\theta/2) - \theta^2 j_1(\theta) / \pi`.
+
+        ``j_1`` is the spherical Bessel function :math:`(\sin\theta - \theta\cos\theta) / \theta^2`.
+        """
+        from flint import acb, arb
+
+        bessel = angle / 3 * (-angle * angle / 4).hypgeom_0f1(acb(5) / 2)
+        return (angle / 2).sinc() ** 2 / 4 - bessel / (2 * arb.pi())
+
+    def slope_on_angle(self, angle, dual):
+        r""":math:`1 - \theta / \pi`."""
+        from flint import arb
+
+        return 1 - angle / arb.pi()
+
     def on_series(self, g):
         r"""Dual and derivative dual of a series, by integration.
 
@@ -145,6 +180,7 @@ class Rbf(Activation):
 
     gamma: float
 
+    is_nonnegative = True
     citations = ("RahimiRecht2007",)
 
     @property
@@ -178,6 +214,18 @@ class Rbf(Activation):
         value = (rate * (t - 1)).exp()
         return value, rate * value
 
+    def angle_ratio(self, angle):
+        r"""With :math:`u = 4\gamma \sin^2(\theta/2)`: :math:`(1 - e^{-u}) / u = e^{-u/2} \sinh(u/2) / (u/2)`."""
+        from flint import acb
+
+        square = (angle / 2).sinc() ** 2 / 4
+        u = 4 * self.gamma * angle * angle * square
+        return 2 * self.gamma * square * (-u / 2).exp() * (u * acb(0, 1) / 2).sinc()
+
+    def slope_on_angle(self, angle, dual):
+        r""":math:`2\gamma\,\varphi^*`."""
+        return 2 * self.gamma * dual
+
     def on_series(self, g):
         r"""Dual and derivative dual of a series, through :math:`e' = 2\gamma g' e`: positive terms only.
 
@@ -202,6 +250,7 @@ class Identity(Activation):
     r"""The identity: :math:`\varphi^*(t) = t`, :math:`(\varphi^*)'(t) = 1`: a linear layer."""
 
     name = "identity"
+    keeps_angle = True
 
     def dual(self, t):
         """``t`` itself."""

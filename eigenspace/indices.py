@@ -82,8 +82,8 @@ def leading_exponents(pool: Pool, dim: int, kernel: str) -> np.ndarray:
     For admissible activations ``L = S + F`` [Xiao2022, thm. 3].  In general, the leading exponents of the moments
     around the kernel of uncorrelated inputs, :math:`E[(K - K(0))^j P]`, follow the moment recursion with
     ``(min, +)`` in place of ``(+, *)``: nothing is negative, so leading terms never cancel.  A derivative of a dual
-    that vanishes (ReLU: the odd ones from the third on, at 0) takes its paths out of the minimum; two copies of a path then
-    carry an odd degree of 3 or more.  ``inf`` for classes that no path reaches.
+    that vanishes (ReLU: the odd ones from the third on, at 0) takes its paths out of the minimum; two copies of a path
+    then carry an odd degree of 3 or more.  ``inf`` for classes that no path reaches.
 
     Cost: ``O(degree**2)`` array operations on the classes.
     """

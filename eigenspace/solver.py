@@ -90,8 +90,8 @@ def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent
     """Replace the values of slowly converging classes by their limits, where this narrows the error.
 
     The truncated sums rise like ``v - sum_i c_i M**-(slowest + i/2)`` with the order ``M``: the coefficients of the
-    duals and the moments of the means fall like powers of the index, in steps of one half.  All orders together eliminate
-    one term each; the error is estimated by leaving out the first orders.
+    duals and the moments of the means fall like powers of the index, in steps of one half.  All orders together
+    eliminate one term each; the error is estimated by leaving out the first orders.
     """
     if len(orders) < 4:
         return

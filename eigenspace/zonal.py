@@ -9,19 +9,21 @@ the Gauss-Legendre rule in :math:`\theta`
           c_s = \frac{\Gamma(s/2)}{\sqrt\pi\, \Gamma((s-1)/2)}
 
 converges geometrically.  It runs in balls whose precision exceeds the smallness of the eigenvalue, so that the
-cancellation of the oscillating :math:`P_k` costs no digit.  The error of the rule is estimated from a second rule with
-more nodes; roundings are enclosed by the balls.  On a cube the law of the mean correlation is a finite sum, and the
+cancellation of the oscillating :math:`P_k` costs no digit.  The error of the rule is proved by bounding the integrand
+in a complex ellipse (estimated from a second rule where an activation supplies no such proof); roundings are enclosed
+by the balls.  On a cube the law of the mean correlation is a finite sum, and the
 rule is exact.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, comb, log2
+from math import ceil, comb, log2, pi
 
 import numpy as np
 
-from ._flint import precision
+from ._ellipse import ellipses
+from ._flint import precision, scaled_ball
 from .duals import evaluate, layer_matrix, supports
 from .errors import ConvergenceError
 from .harmonics import multiplicity
@@ -178,31 +180,23 @@ def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: i
     return results
 
 
-def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
-    r"""Non-increasing bounds of the same moments and all higher ones.
+def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, constant: list) -> list:
+    r"""Non-increasing bounds of the same moments and all higher ones; ``constant`` holds the moments ``E[K^j]``.
 
-    .. math:: E[K^j P_k] \le \min\Bigl( E[K(|\xi|)^j],\; \frac{1}{N(s, k)} \Bigr)
+    .. math:: E[K^j P_k] \le \min\Bigl( E[K^i],\; \frac{1}{N(s, k)} \Bigr)
 
-    The first because the series of ``K`` has no negative coefficient and :math:`|P_k| \le 1`; the second because
-    :math:`K^j = \sum_k N(s, k) E[K^j P_k] P_k` is 1 at 1 and no term is negative.
+    with ``i = j`` for kernels without negative values and the even number below otherwise.  The first because
+    :math:`|P_k| \le 1` and :math:`|K| \le 1`; the second because :math:`K^j = \sum_k N(s, k) E[K^j P_k] P_k` is 1 at 1
+    and no term is negative.  With ``T`` in front, times ``T(1)``.
     """
     from flint import arb
 
-    points, masses = law.points(nodes, bits)
-    values = [(m, *evaluate(chain, abs(t), abs(t))) for t, m in zip(points, masses)]
-    one = evaluate(chain, arb(1), arb(1))[1]
-    tables = []
-    for weight_is_tangent in (False, True)[: 1 + tangent]:
-        current = [m * (h if weight_is_tangent else 1) for m, _, h in values]
-        zero = []
-        for _ in range(size):
-            zero.append(sum(current, arb(0)))
-            current = [c * k for c, (_, k, _) in zip(current, values)]
-        top = one if weight_is_tangent else arb(1)
-        # |t| has a kink in the middle of the rule of a sphere: allow it a part in a hundred
-        slack = arb(1) if law.is_finite else arb(101) / 100
-        tables.append([[(slack * x).min(top / law.multiplicity(k)) for x in zero] for k in degrees])
-    return tables
+    last = [a for a in chain if not a.keeps_angle][-1:]
+    even = 1 if last and last[0].is_nonnegative else 2
+    corner = [constant[j - j % even] for j in range(size)]
+    factors = [arb(1), evaluate(chain, arb(1), arb(1))[1]][: 1 + tangent]
+    limits = [arb(1) / law.multiplicity(k) for k in degrees]
+    return [[[factor * x.min(limit) for x in corner] for limit in limits] for factor in factors]
 
 
 def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: int, tangent: bool) -> list:
@@ -256,37 +250,88 @@ def _series_rows(ring, chain, leaf, size, tangent):
 
 
 def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
-    """The rule with rising numbers of nodes until two of them agree.
+    """The rule, with as many nodes as the proof of its error asks for, or until two numbers of nodes agree.
 
     ``smallest`` is the binary logarithm of the smallest moment (the series supplies it: its terms are non-negative, so
     a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))``
     ball operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
     """
-    from flint import arb
-
     bits = ceil(_AGREEMENT_BITS + 60 - smallest + 1.4 * max(degrees))
+    proofs = () if law.is_finite else ellipses(chain)
+    if law.is_finite or proofs:
+        nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - _AGREEMENT_BITS)
+        with precision(bits):
+            tables = _tables(chain, law, degrees, size, tangent, nodes, bits, zeros)
+            errors = [_relative(table, bound) for table, bound in zip(tables, bounds)]
+            majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
+            return [ring.rows_from_balls(*three, False) for three in zip(tables, majorants, errors)]
     nodes = 2 * ceil(0.25 * (max(degrees) + law.extent) + 0.16 * bits + 10)
     before = None
     while nodes <= _MOST_NODES:
         with precision(bits):
-            tables = [t.tolist() for t in _rule(chain, law, degrees, size, tangent, nodes, bits)]
-            for table, mask in zip(tables, zeros):
-                for i, j in zip(*np.nonzero(mask)):
-                    table[i][j] = arb(0)
-            if degrees[0] == 0:
-                tables[0][0][0] = arb(1)
-            if before is not None or law.is_finite:
-                errors = [_difference(t, b) for t, b in zip(tables, before or tables)]
+            tables = _tables(chain, law, degrees, size, tangent, nodes, bits, zeros)
+            if before is not None:
+                errors = [_difference(t, b) for t, b in zip(tables, before)]
                 if all(np.all(e < 2.0**-50) for e in errors):
-                    majorants = _majorants(chain, law, degrees, size, tangent, nodes, bits)
-                    estimated = not law.is_finite
-                    return [ring.rows_from_balls(*three, estimated) for three in zip(tables, majorants, errors)]
+                    majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
+                    return [ring.rows_from_balls(*three, True) for three in zip(tables, majorants, errors)]
         before = tables
         nodes = 2 * ceil(0.65 * nodes)
     raise ConvergenceError(
-        f"the quadrature rule of {law} did not settle with {nodes} nodes at degree "
-        f"{max(degrees)}; ask for lower degrees"
+        f"the quadrature rule of {law} did not settle with {nodes} nodes at degree {max(degrees)}; "
+        f"ask for lower degrees"
     )
+
+
+def _proved_nodes(law, proofs, degrees: Sequence[int], size: int, tangent: bool, log2_error: float):
+    """Number of nodes, and binary logarithms of the errors of the rule by part, degree and power (see `_ellipse`)."""
+    if law.is_finite:
+        return 0, [np.full((len(degrees), size), -np.inf)] * (1 + tangent)
+    # the constant of the law is at most sqrt((s - 1) / (2 pi)), by Gautschi's inequality
+    scale = 0.5 * log2((law.dim - 1) / (2 * pi)) + 0.01
+    worst = [scale + e.log2_bound(law.dim, max(degrees), size - 1, tangent) for e in proofs]
+    nodes, best = min((e.nodes(w, log2_error), i) for i, (e, w) in enumerate(zip(proofs, worst)))
+    ellipse = proofs[best]
+    bounds = [
+        np.array([
+            [
+                ellipse.log2_error(scale + ellipse.log2_bound(law.dim, k, j, with_tangent), nodes)
+                for j in range(size)
+            ]
+            for k in degrees
+        ])
+        for with_tangent in (False, True)[: 1 + tangent]
+    ]  # fmt: skip
+    return nodes, bounds
+
+
+def _tables(chain, law, degrees, size: int, tangent: bool, nodes: int, bits: int, zeros) -> list:
+    """The moments by a rule as lists of balls, with the structural zeros and the one of order zero exact."""
+    from flint import arb
+
+    tables = [t.tolist() for t in _rule(chain, law, degrees, size, tangent, nodes, bits)]
+    for table, mask in zip(tables, zeros):
+        for i, j in zip(*np.nonzero(mask)):
+            table[i][j] = arb(0)
+    tables[0][0][0] = arb(1)
+    return tables
+
+
+def _relative(table, log2_errors: np.ndarray) -> np.ndarray:
+    """Relative errors from the radii of the balls and the proved errors of the rule; 0 for exact entries."""
+    out = np.zeros(log2_errors.shape)
+    for i, line in enumerate(table):
+        for j, value in enumerate(line):
+            if not value.is_exact():
+                below = value.abs_lower()
+                rule = 2.0 ** (log2_errors[i, j] - _log2(below)) if below > 0 else np.inf
+                out[i, j] = (rule + float(value.rad() / below)) * (1 + 1e-9) if below > 0 else np.inf
+    return out
+
+
+def _log2(value) -> float:
+    mantissa, exponent = scaled_ball(value)
+    return log2(mantissa) + exponent
 
 
 def _difference(table, other) -> np.ndarray:

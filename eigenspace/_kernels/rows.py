@@ -6,8 +6,9 @@ elements are ``mantissa * 2**exponent``.  Nothing under- or overflows, whatever 
 Every kernel has a fast path: where the elements of a row, after multiplication by a power ``2**(slope * n)`` of the
 index, fit into the range of a float64, the sum runs over plain numbers; otherwise each sum is scaled by its own
 largest term.  All terms are non-negative, so a sum of ``n`` products carries at most ``n + 1`` roundings, relative to
-itself, and one that runs in blocks of ``b`` terms at most ``b + n / b + 1``.  The kernels turn that count into directed bounds: with ``direction = -1`` a result is a lower bound of the
-exact value of the operation on its operands, with ``+1`` an upper bound.  A product with a power of two (mantissa 1/2)
+itself, and one that runs in blocks of ``b`` terms at most ``b + n / b + 2``.  The kernels turn that count into
+directed bounds: with ``direction = -1`` a result is a lower bound of the exact value of the operation on its operands,
+with ``+1`` an upper bound.  A product with a power of two (mantissa 1/2)
 is exact and stays so: the moment of order zero is 1, and the many inactive children of a node must not add roundings.
 """
 

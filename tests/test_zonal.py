@@ -1,0 +1,230 @@
+"""Two routes to the moments of a chain over one sphere or cube, the series and the rule, and a third by mpmath."""
+
+from fractions import Fraction
+from itertools import product
+from math import comb
+
+import mpmath
+import numpy as np
+import pytest
+from flint import arb
+
+import eigenspace as es
+from eigenspace import zonal
+from eigenspace._flint import precision
+from eigenspace.harmonics import gegenbauer, multiplicity
+from eigenspace.rings import FLOAT
+from eigenspace.zonal import CubeLaw, SphereLaw, chain_rows
+
+RELU, RBF = es.relu, es.rbf(0.4)
+CHAINS = [(RELU,), (RELU, RELU), (RBF,), (RELU, RBF, RELU)]
+SIZE = 5
+names = lambda chain: "-".join(a.name for a in chain)
+
+
+def sphere_series(dim, degrees):
+    return lambda n: FLOAT.leaf(dim, degrees, n)
+
+
+def cube_series(bits, degrees):
+    """Moments of the mean of ``bits`` signs against products of ``k`` of them, joined sign by sign."""
+
+    def series(n):
+        signs = FLOAT.weigh(FLOAT.leaf(1, (0, 1), n), Fraction(1, bits))
+        rows = []
+        for k in degrees:
+            current = FLOAT.unit(n)
+            for i in range(bits):
+                current = FLOAT.convolve(current, [0], signs, [int(i < k)])
+            rows.append(current)
+        return FLOAT.stack(rows)
+
+    return series
+
+
+def forced(monkeypatch, route, *request):
+    """``chain_rows`` by one route: the rule (nothing counts as settled) or the series (raised as far as it takes)."""
+    calls = []
+    rule = zonal._rule_rows
+    monkeypatch.setattr(zonal, "_rule_rows", lambda *a: calls.append("rule") or rule(*a))
+    monkeypatch.setattr(zonal, "_SETTLED", -1.0 if route == "rule" else 2.0**-25)
+    for law in (SphereLaw, CubeLaw):
+        monkeypatch.setattr(law, "pursue_series", lambda self, *a: route == "series")
+    rows = chain_rows(*request)
+    assert bool(calls) == (route == "rule")
+    monkeypatch.undo()
+    return rows
+
+
+def brackets(rows, degrees):
+    """Lower and upper bounds of the moments, two dictionaries by (degree, power)."""
+    ends = {}
+    for j in range(SIZE):
+        low, up = FLOAT.bracket(rows, j)
+        for i, k in enumerate(degrees):
+            ends[k, j] = low[i], up[i]
+    return ends
+
+
+def agree(first, second, slack=1e-15):
+    """Whether two tables of brackets have a common point everywhere, and their zeros in common."""
+    for key in first:
+        (a, b), (c, d) = first[key], second[key]
+        assert a <= d * (1 + slack) and c <= b * (1 + slack), key
+        assert (a == 0) == (c == 0), key
+    return True
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=names)
+@pytest.mark.parametrize("dim", [16, 60])
+def test_rule_and_series_agree_on_spheres(monkeypatch, chain, dim):
+    degrees = [0, 1, 2, 3, 6, 9]
+    request = FLOAT, chain, SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True
+    series, rule = forced(monkeypatch, "series", *request), forced(monkeypatch, "rule", *request)
+    for a, b in zip(series, rule, strict=True):
+        one, two = brackets(a, degrees), brackets(b, degrees)
+        assert agree(one, two)
+        # the brackets say something: both are narrow in the powers that decide
+        for key, (low, up) in one.items():
+            assert up <= low * (1 + 1e-6) or low == 0
+            assert two[key][1] <= two[key][0] * (1 + 1e-12)
+    assert rule[0].estimated and not series[0].estimated
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=names)
+@pytest.mark.parametrize("bits", [2, 5, 16])
+def test_rule_and_series_agree_on_cubes(monkeypatch, chain, bits):
+    degrees = list(range(bits + 1))
+    request = FLOAT, chain, CubeLaw(bits), cube_series(bits, degrees), degrees, SIZE, True
+    # the mean of few signs is often 1: the brackets of a ReLU series stay wide, and must hold all the same
+    series = zonal._series_rows(FLOAT, chain, request[3](200), SIZE, True)
+    rule = forced(monkeypatch, "rule", *request)
+    for a, b in zip(series, rule, strict=True):
+        one, two = brackets(a, degrees), brackets(b, degrees)
+        assert agree(one, two)
+        for key, (low, up) in two.items():
+            assert up <= low * (1 + 1e-14)
+            assert up <= one[key][0] * (1 + 1e-12) or RELU in chain
+    assert not rule[0].estimated
+
+
+def by_mpmath(chain, dim, degrees):
+    """E[K^j P_k] and E[T K^j P_k] by Gauss-Legendre in the angle with 40 digits."""
+
+    def weight(angle):
+        return mpmath.sin(angle) ** (dim - 2)
+
+    with mpmath.workdps(40):
+        nodes = [(mpmath.pi * (1 + x) / 2, w) for x, w in gauss()]
+        masses = [w * weight(a) for a, w in nodes]
+        masses = [m / sum(masses) for m in masses]
+        kernels, tangents = [], []
+        for angle, _ in nodes:
+            k = t = mpmath.cos(angle)
+            for activation in chain:
+                if activation == RELU:
+                    a = mpmath.acos(k)
+                    slope = (mpmath.pi - a) / mpmath.pi
+                    k = mpmath.sin(a) / mpmath.pi + slope * k
+                else:
+                    k = mpmath.exp(-2 * mpmath.mpf(activation.gamma) * (1 - k))
+                    slope = 2 * mpmath.mpf(activation.gamma) * k
+                t = k + slope * t
+            kernels.append(k)
+            tangents.append(t)
+        found = {}
+        for degree in degrees:
+            p = [gegenbauer(dim, degree, mpmath.cos(a)) for a, _ in nodes]
+            for j in range(SIZE):
+                terms = [m * q * k**j for m, q, k in zip(masses, p, kernels)]
+                found[degree, j] = sum(terms), sum(h * x for h, x in zip(tangents, terms))
+        return found
+
+
+def gauss(order=120):
+    if not _NODES:
+        with precision(200):
+            for i in range(order):
+                x, w = arb.legendre_p_root(order, i, weight=True)
+                _NODES.append(tuple(mpmath.mpf(v.mid().str(50, radius=False)) for v in (x, w)))
+    return _NODES
+
+
+_NODES: list = []
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=names)
+@pytest.mark.parametrize("dim", [2, 3, 4, 11])
+def test_moments_against_quadrature_in_mpmath(chain, dim):
+    degrees = [0, 1, 2, 3, 6]
+    with mpmath.workdps(50):
+        expected = by_mpmath(chain, dim, degrees)
+    rows = chain_rows(FLOAT, chain, SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True)
+    for part in range(2):
+        for key, (low, up) in brackets(rows[part], degrees).items():
+            value = expected[key][part]
+            if abs(value) < 1e-28:
+                assert low == up == 0, key
+            else:
+                # to the rounding of float() of the ends
+                assert low * (1 - 3e-16) <= value <= up * (1 + 3e-16), key
+                assert up <= low * (1 + 1e-11), key
+
+
+def layered(chain, bits):
+    part = es.node([es.leaf(1) for _ in range(bits)], activation=chain[0])
+    for activation in chain[1:]:
+        part = es.node([part], activation=activation)
+    return part
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=names)
+def test_cube_moments_against_the_sum_over_all_corners(chain):
+    bits = 5
+    degrees = list(range(bits + 1))
+    rows = chain_rows(FLOAT, chain, CubeLaw(bits), cube_series(bits, degrees), degrees, SIZE, True)
+    corners = np.array(list(product([1.0, -1.0], repeat=bits)))
+    mean = es.network([layered(chain, bits)])
+    kernel, tangent = (es.kernel_function(mean, name)(corners) for name in ("nngp", "ntk"))
+    for part, factor in enumerate((np.ones(2**bits), tangent)):
+        for (k, j), (low, up) in brackets(rows[part], degrees).items():
+            value = np.mean(factor * kernel**j * np.prod(corners[:, :k], axis=1))
+            assert low - 4e-16 <= value <= up + 4e-16
+            assert up <= low * (1 + 1e-13)
+    assert all(CubeLaw(bits).multiplicity(k) == comb(bits, k) for k in degrees)
+
+
+def test_zeros_are_structural():
+    degrees = list(range(8))
+    for law, series in ((SphereLaw(3), sphere_series(3, degrees)), (CubeLaw(7), cube_series(7, degrees))):
+        kernel, tangent = chain_rows(FLOAT, (RELU,), law, series, degrees, SIZE, True)
+        zero = FLOAT.zero_mask(kernel)
+        # E[K^0 P_k] = 0 but for k = 0; E[K P_k] = 0 for odd k >= 3; in the square, t times even terms fill all degrees
+        assert [k for k in degrees if zero[k, 0]] == list(range(1, 8))
+        assert [k for k in degrees if zero[k, 1]] == [3, 5, 7]
+        assert not zero[:, 2:].any()
+        assert [k for k in degrees if FLOAT.zero_mask(tangent)[k, 0]] == [3, 5, 7]
+        assert not FLOAT.zero_mask(tangent)[:, 1:].any()
+    deep = chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), sphere_series(3, degrees), degrees, SIZE, True)
+    assert not FLOAT.zero_mask(deep[0])[:, 1:].any() and not FLOAT.zero_mask(deep[1]).any()
+
+
+@pytest.mark.parametrize("dim", [2, 3, 9])
+def test_majorants_bound_all_higher_powers(dim):
+    degrees = [0, 1, 2, 5]
+    rows = chain_rows(FLOAT, (RELU, RELU), SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True)
+    expected = by_mpmath((RELU, RELU), dim, degrees)
+    for part in range(2):
+        m, e = (a[2] for a in (rows[part].mantissa, rows[part].exponent))
+        for i, k in enumerate(degrees):
+            for j in range(SIZE):
+                bound = float(np.ldexp(m[i, j], e[i, j])) * float(mpmath.factorial(j))
+                assert all(expected[k, higher][part] <= bound * (1 + 1e-15) for higher in range(j, SIZE))
+                assert bound <= (1, 3)[part] / multiplicity(dim, k) * (1 + 1e-12)
+
+
+def test_degree_beyond_what_the_rule_can_do_is_an_error_that_names_the_knob(monkeypatch):
+    monkeypatch.setattr(zonal, "_MOST_NODES", 10)
+    monkeypatch.setattr(zonal, "_SETTLED", -1.0)
+    with pytest.raises(es.ConvergenceError, match="degree"):
+        chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), sphere_series(3, [0, 9]), [0, 9], 2, False)
