@@ -12,6 +12,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 # A CIFAR-10 image (32 x 32 x 3) as 256 patches of 2 x 2 x 3 = 12 numbers.
 TABLE := cnn 12 --filters 1,4,4 --positions 16 --head dense --kernel ntk --degree 4
+CAPTION := --caption "NTK eigenvalues of a deep CNN on images of CIFAR-10 shape." --label tab:cifar
 
 .DEFAULT_GOAL := help
 .PHONY: help table test docs references clean distclean
@@ -21,7 +22,7 @@ help:
 
 table: $(VENV)/.all
 	@mkdir -p build
-	@$(BIN)/eigenspace table $(TABLE) -o - -o build/table.tex -o build/table.csv --plot build/table.png
+	@$(BIN)/eigenspace table $(TABLE) $(CAPTION) -o - -o build/table.tex -o build/table.csv --plot build/table.png
 
 test: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -13,9 +13,9 @@ ellipse, :math:`|\sin\theta| \le \cosh b`, and :math:`|P_k(\cos\theta)| \le e^{k
 ``K`` goes from layer to layer as an angle: :math:`\cos\theta_{l+1} = \varphi^*(\cos\theta_l)`, that is
 :math:`\theta_{l+1} = 2 \arcsin(\theta_l \sqrt{q(\theta_l)})` with the entire function
 :math:`q(\theta) = (1 - \varphi^*(\cos\theta)) / (2\theta^2)`.  Where :math:`\Re q > 0` and
-:math:`|\theta\sqrt q| < 1` on the boundary of an ellipse, the same holds inside (minimum and maximum principle), so the map is analytic there, and an
-ellipse that contains the image of the boundary contains the image of the whole, because ellipses are convex.  One pass
-of balls around the boundary therefore proves how far a layer moves an ellipse.
+:math:`|\theta\sqrt q| < 1` on the boundary of an ellipse, the same holds inside (minimum and maximum principle), so the
+map is analytic there, and an ellipse that contains the image of the boundary contains the image of the whole, because
+ellipses are convex.  One pass of balls around the boundary therefore proves how far a layer moves an ellipse.
 """
 
 from dataclasses import dataclass

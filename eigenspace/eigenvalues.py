@@ -56,7 +56,7 @@ def eigenvalue(
     --------
     >>> from eigenspace import cnn, mlp
     >>> eigenvalue(mlp(3, 1), 2, "nngp")
-    Eigenvalue(2.34375000000e-2, error ... (estimated), multiplicity 5, pattern 2, S = 0, F = 2, L = 2)
+    Eigenvalue(2.34375000000e-2, error ... (rounded), multiplicity 5, pattern 2, S = 0, F = 2, L = 2)
     >>> ev = eigenvalue(cnn(12, (1, 4, 4), 16, head="dense"), {0: 1, 1: 1})
     >>> ev.multiplicity, ev.pattern
     (55296, '1 1')

@@ -27,9 +27,10 @@ import sys
 import time
 from contextlib import contextmanager
 from functools import lru_cache
+from math import comb
 from pathlib import Path
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, arb_series, ctx
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "scripts" / "reference"), str(ROOT / "tests")]
@@ -42,10 +43,11 @@ from networks import tree as package_tree  # noqa: E402
 import eigenspace as es  # noqa: E402
 
 BITS = 640
-#: truncation orders and Gauss-Legendre nodes: trees of one join; nested joins; nested joins that stay open
-FLAT = ((800, 400), (1200, 400), (1800, 520))
-NESTED = ((200, 400), (300, 400), (450, 520))
-HIGHER = ((450, 520), (675, 520), (1012, 600))
+#: truncation orders and Gauss-Legendre nodes for trees of one join and for nested joins, and for those that stay open
+FLAT = ((600, 400), (900, 400), (1350, 520))
+FLAT_HIGHER = tuple((order, 520) for order in (400, 600, 900, 1350, 2025, 3037, 4556))
+NESTED = ((150, 400), (225, 400), (338, 520))
+NESTED_HIGHER = tuple((order, 520) for order in (67, 100, 150, 225, 338, 507, 760))
 GAMMAS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 #: dimension from which the chains of one leaf are summed as series
 SERIES_DIM = 300
@@ -74,13 +76,43 @@ def limit(seconds: float):
 # the independent evaluation ------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=12)
-def coefficients(activation: str, order: int, rows: int) -> tuple[arb_mat, arb_mat]:
-    """Rows ``j < rows`` of the coefficients of ``phi*^j`` and of ``phi*' phi*^j``, cut at ``order``."""
-    if activation != "identity":
-        return trees.Recursion(order, order, order, 0).table(activation, order, rows)
-    powers = [[arb(n == j) for n in range(order + 1)] for j in range(rows)]
-    return arb_mat(powers), arb_mat(powers)
+@lru_cache(maxsize=48)
+def coefficients(chain: tuple, order: int, rows: int) -> tuple[arb_mat, arb_mat, arb_mat]:
+    """Coefficients of ``f^j``, ``g f^j``, ``h f^j`` (``j < rows``) of a chain ``K = f(S)``, ``T = g(S) + h(S) H``.
+
+    One activation by the recurrences of ``trees.py``, several by composing power series.
+    """
+    if chain == ("identity",):
+        powers = [[arb(n == j) for n in range(order + 1)] for j in range(rows + 1)]
+        return arb_mat(powers[:-1]), arb_mat(powers[1:]), arb_mat(powers[:-1])
+    if len(chain) == 1:
+        recursion = trees.Recursion(order, order, order, 0)
+        ctx.prec = BITS
+        first, second = trees.Recursion.table(recursion, chain[0], order, rows + 1)
+        first, second = first.tolist(), second.tolist()
+        return arb_mat(first[:-1]), arb_mat(first[1:]), arb_mat(second[:-1])
+    ctx.cap = length = order + 1
+    f, g, h = (arb_series(c, length) for c in ([0, 1], [0], [1]))
+    for name in chain:
+        value, slope = f, arb_series([1], length)
+        if name == "relu":
+            change = f.derivative()
+            start, tilt = _trees.common.dual_pair("relu", f[0])
+            slope = ((1 - f * f).rsqrt() * change / arb.pi()).integral() + tilt
+            value = (slope * change).integral() + start
+        elif name != "identity":
+            rate = 2 * arb(name[len("rbf(") : -1])
+            value = ((f - 1) * rate).exp()
+            slope = value * rate
+        f, g, h = value, value + slope * g, slope * h
+    tables = []
+    for base in (arb_series([1], length), g, h):
+        lines = []
+        for _ in range(rows):
+            lines.append([base[n] for n in range(length)])
+            base = base * f
+        tables.append(arb_mat(lines))
+    return tuple(tables)
 
 
 @lru_cache(maxsize=4)
@@ -94,62 +126,101 @@ def angles(nodes: int) -> tuple:
     return tuple(found)
 
 
-def push(tree: dict, correlation: arb) -> tuple[arb, arb]:
-    """Kernel and tangent kernel of a chain over one leaf."""
-    if "leaf" in tree:
-        return correlation, correlation
-    inner, tangent = push(tree["node"][0], correlation)
-    if tree["activation"] == "identity":
-        return inner, inner + tangent
-    value, slope = _trees.common.dual_pair(tree["activation"], inner)
-    return value, value + slope * tangent
+def push_chain(chain: tuple, kernel: arb, tangent: arb) -> tuple[arb, arb]:
+    """Kernel and tangent kernel above a chain of activations."""
+    for name in chain:
+        slope = arb(1)
+        if name != "identity":
+            kernel, slope = _trees.common.dual_pair(name, kernel)
+        tangent = kernel + slope * tangent
+    return kernel, tangent
+
+
+def base_of(description: dict) -> tuple[tuple, list]:
+    """The chain of activations on top of a tree, input side first, and the children under it."""
+    chain = []
+    while "node" in description:
+        chain.append(description["activation"])
+        children = description["node"]
+        if len(children) > 1:
+            return tuple(chain[::-1]), children
+        (description,) = children
+    return tuple(chain[::-1]), [description]
+
+
+def is_cube(children: list) -> bool:
+    """Are the children two-point leaves?"""
+    return all(child.get("leaf") == 1 for child in children)
+
+
+def by_points(children: list) -> bool:
+    """Is the mean of the children a random variable that one quadrature rule serves?"""
+    return is_cube(children) or (len(children) == 1 and "leaf" in children[0] and children[0]["leaf"] <= SERIES_DIM)
 
 
 class Recursion(trees.Recursion):
-    """The recursion of ``trees.py`` at one order everywhere, with linear layers and two-point leaves."""
+    """The recursion of ``trees.py`` at one order everywhere, with composed chains, linear layers, two-point leaves."""
 
     def __init__(self, order: int, nodes: int):
         super().__init__(order, order, order, 0)
         self.nodes = nodes
 
-    def table(self, activation, order, rows):
-        return coefficients(activation, order, rows)
-
     def moments(self, tree, degrees, most):
-        if "leaf" in tree or not (trees.is_chain(tree) and _trees.dims([tree])[0] <= SERIES_DIM):
+        if "leaf" in tree:
             return super().moments(tree, degrees, most)
+        chain, children = base_of(tree)
         key = json.dumps(tree), degrees, most
         if key not in self.memo:
-            self.memo[key] = self.chain_moments(tree, degrees[0], most)
+            if by_points(children):
+                self.memo[key] = self.point_moments(chain, children, degrees, most)
+            else:
+                self.memo[key] = self.series_moments(chain, children, degrees, most)
         return self.memo[key]
 
-    def chain_moments(self, tree, degree, most):
-        (dim,) = _trees.dims([tree])
-        if dim == 1:
-            points = [(arb(1), arb(1) / 2), (arb(-1), arb(1) / 2 * (-1) ** degree)]
-        else:
-            half = arb(1) / 2
-            norm = (arb(dim) * half).gamma() / (arb.pi().sqrt() * (arb(dim - 1) * half).gamma())
-            points = []
-            for cosine, sine, weight in angles(self.nodes):
-                before, now = arb(1), cosine if degree else arb(1)
-                for k in range(1, degree):
-                    before, now = now, ((2 * k + dim - 2) * cosine * now - k * before) / (k + dim - 2)
-                points.append((cosine, norm * weight * now * sine ** (dim - 2)))
-        kernels, tangents = [arb(0)] * (most + 2), [arb(0)] * (most + 1)
-        rows = []
-        for cosine, _ in points:
-            value, total = push(tree, cosine)
+    def series_moments(self, chain, children, degrees, most):
+        plain, tangent = self.joined(children, degrees, self.order)
+        first, second, third = coefficients(chain, self.order, most + 2)
+        plain, tangent = (arb_mat([[x] for x in column]) for column in (plain, tangent))
+        kernels, tangents = first * plain, second * plain + third * tangent
+        return [kernels[j, 0] for j in range(most + 2)], [tangents[j, 0] for j in range(most + 1)]
+
+    def point_moments(self, chain, children, degrees, most):
+        points = cube_law(degrees) if is_cube(children) else sphere_law(children[0]["leaf"], degrees[0], self.nodes)
+        rows, totals = [], []
+        for t, _ in points:
+            value, total = push_chain(chain, t, t)
             row = [arb(1)]
             for _ in range(most + 1):
                 row.append(row[-1] * value)
-            rows.append((row, total))
-        matrix = arb_mat([row for row, _ in rows])
+            rows.append(row)
+            totals.append(total)
+        matrix = arb_mat(rows)
         plain = arb_mat([[w for _, w in points]]) * matrix
-        tangent = arb_mat([[w * total for (_, w), (_, total) in zip(points, rows)]]) * matrix
-        kernels = [plain[0, j] for j in range(most + 2)]
-        tangents = [tangent[0, j] for j in range(most + 1)]
-        return kernels, tangents
+        tangent = arb_mat([[w * total for (_, w), total in zip(points, totals)]]) * matrix
+        return [plain[0, j] for j in range(most + 2)], [tangent[0, j] for j in range(most + 1)]
+
+
+def cube_law(degrees) -> list[tuple[arb, arb]]:
+    """Mean of two-point correlations and its weight against the product of the active ones: a finite sum."""
+    count, active = len(degrees), sum(degrees)
+    weights = [0] * (count + 1)
+    for i in range(active + 1):
+        for j in range(count - active + 1):
+            weights[i + j] += (-1) ** i * comb(active, i) * comb(count - active, j)
+    return [(arb(count - 2 * i) / count, arb(w) / 2**count) for i, w in enumerate(weights)]
+
+
+def sphere_law(dim: int, degree: int, nodes: int) -> list[tuple[arb, arb]]:
+    """Correlations on one sphere and their weights against the Gegenbauer polynomial."""
+    half = arb(1) / 2
+    norm = (arb(dim) * half).gamma() / (arb.pi().sqrt() * (arb(dim - 1) * half).gamma())
+    points = []
+    for cosine, sine, weight in angles(nodes):
+        before, now = arb(1), cosine if degree else arb(1)
+        for k in range(1, degree):
+            before, now = now, ((2 * k + dim - 2) * cosine * now - k * before) / (k + dim - 2)
+        points.append((cosine, norm * weight * now * sine ** (dim - 2)))
+    return points
 
 
 def joins(description: dict) -> list[int]:
@@ -162,40 +233,61 @@ def joins(description: dict) -> list[int]:
 
 
 def moment_depth(description: dict) -> int:
-    """How many nodes above leaves and one-leaf chains the recursion passes through one after the other."""
-    if "leaf" in description or (trees.is_chain(description) and _trees.dims([description])[0] <= SERIES_DIM):
+    """How many power series the recursion passes through one after the other."""
+    if "leaf" in description:
         return 0
-    return 1 + max(moment_depth(child) for child in description["node"])
+    _, children = base_of(description)
+    return 0 if by_points(children) else 1 + max(moment_depth(child) for child in children)
 
 
 def bracket(positions, kernel, degrees, ladder) -> tuple[arb, arb, arb]:
-    """Lower bound, guess and (by the continuation of the last steps) upper bound of the eigenvalue."""
+    """Lower bound, guess and (by the continuation of the last steps) upper bound of the eigenvalue.
+
+    Five and more orders are extrapolated by Wynn's epsilon algorithm, which removes the geometric terms of the tail
+    without knowing them; the last two columns bound what is left.
+    """
     values = []
     for order, nodes in ladder:
         trees.BITS = BITS
         values.append(Recursion(order, nodes).eigenvalue(positions, kernel, degrees))
-    first, second, third = values
+    first, second, third = values[-3:]
     step, before = third - second, second - first
-    noise = arb(third.rad()) + abs(third.mid()) * arb(2) ** -(BITS // 2)
+    noise = arb(third.rad()) + abs(arb(third.mid())) * arb(2) ** -200
     if abs(step).upper() <= noise.upper():
         return third - noise, third, third + noise
     if not (step > 0 and before > 0) or not (step / before).upper() < 0.97:
         return third - abs(step) * 1000, third, third + abs(step) * 1000
+    if len(values) >= 5:
+        whole, rest = wynn(values), wynn(values[1:])
+        spread = 4 * abs(whole - rest) + arb(whole.rad()) + noise
+        return max((whole - spread, third), key=lambda x: float(x / third)), whole, whole + spread
     ratio = step / before
     rest = step * ratio / (1 - ratio)
     return third - noise, third + rest, third + 4 * rest + noise
 
 
+def wynn(values: list[arb]) -> arb:
+    """Limit of a sequence whose error is a sum of geometric terms."""
+    before, now = [arb(0)] * (len(values) + 1), list(values)
+    best = now[-1]
+    for column in range(1, len(values)):
+        now, before = [before[i + 1] + 1 / (now[i + 1] - now[i]) for i in range(len(now) - 1)], now
+        if column % 2 == 0:
+            if not now[-1].is_finite():
+                break
+            best = now[-1]
+    return best
+
+
 def references(positions, kernel, degrees):
     """Brackets of rising cost."""
-    depth = max(moment_depth(position) for position in positions)
-    yield lambda: bracket(positions, kernel, degrees, FLAT if depth <= 1 else NESTED)
+    flat = max(moment_depth(position) for position in positions) <= 1
+    yield lambda: bracket(positions, kernel, degrees, FLAT if flat else NESTED)
     relu_only = '"rbf' not in json.dumps(positions) and '"identity"' not in json.dumps(positions)
     dims = _trees.dims(positions)
     if len(dims) == 2 and relu_only and min(dims) >= 2 and max(degrees) <= 16:
         yield lambda: quadrature(positions, kernel, degrees)
-    elif depth > 1:
-        yield lambda: bracket(positions, kernel, degrees, HIGHER)
+    yield lambda: bracket(positions, kernel, degrees, FLAT_HIGHER if flat else NESTED_HIGHER)
 
 
 def quadrature(positions, kernel, degrees) -> tuple[arb, arb, arb]:
@@ -362,13 +454,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the cases to run")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds for one call of eigenvalue")
     parser.add_argument("--reference-limit", type=float, default=45.0, help="seconds for the reference of one case")
     parser.add_argument("--verbose", action="store_true", help="one line for every case")
     options = parser.parse_args()
     found, start = [], time.time()
-    for number in range(options.first, options.first + options.cases):
+    for number in options.only or range(options.first, options.first + options.cases):
         report = one_case(number, options.seed, options.limit, options.reference_limit)
         found.append(report)
         loose = report.get("promised") and report["stated"] > 1e-11
