@@ -34,6 +34,8 @@ def is_exact_zero(ball) -> bool:
 def scaled(numerator: int, shift: int = 0) -> tuple[float, int]:
     """Mantissa in [1/2, 1) and exponent of ``numerator * 2**shift``, an integer of any size, correct to one unit.
 
+    The mantissa is 1/2 only where this is exact.
+
     >>> scaled(3, -4000)
     (0.75, -3998)
     """
@@ -42,6 +44,8 @@ def scaled(numerator: int, shift: int = 0) -> tuple[float, int]:
     length = numerator.bit_length()
     head = numerator >> (length - 64) if length > 64 else numerator
     mantissa, exponent = math.frexp(float(head))
+    if mantissa == 0.5 and numerator & (numerator - 1):
+        mantissa = math.nextafter(0.5, 1.0)
     return mantissa, exponent + max(length - 64, 0) + shift
 
 
@@ -52,7 +56,12 @@ def scaled_ratio(numerator: int, denominator: int) -> tuple[float, int]:
     -1330
     """
     shift = max(0, 70 - numerator.bit_length() + denominator.bit_length())
-    return scaled((numerator << shift) // denominator, -shift)
+    quotient, rest = divmod(numerator << shift, denominator)
+    mantissa, exponent = scaled(quotient, -shift)
+    if mantissa == 0.5 and (rest or quotient & (quotient - 1)):
+        # 1/2 is kept for exact powers of two
+        mantissa = math.nextafter(0.5, 1.0)
+    return mantissa, exponent
 
 
 def scaled_ball(ball) -> tuple[float, int]:

@@ -63,7 +63,8 @@ class Pool:
         """
         if self.is_leaf:
             return str(int(self.degree[index]))
-        parts = [self.children[g].pattern(c) for g, c in self.members(index)][::-1]
+        members = [(self.children[g].degree[c], self.children[g].pattern(c)) for g, c in self.members(index)]
+        parts = [text for _, text in sorted(members, key=lambda part: (-part[0], part[1]))]
         mark = "/" * (self.shape.height - 1)
         return (f" {mark} " if mark else " ").join(parts) or "0"
 

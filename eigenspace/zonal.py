@@ -208,10 +208,10 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
     order, most = max(64, max(degrees) + 16), _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     while True:
-        rows = _series_rows(ring, chain, series(order + 2), 2, tangent)
+        rows = _series_rows(ring, chain, series(order + 2), min(size, 4), tangent)
         gap = max(float(np.max(_open_gaps(ring, r)[:, 1 - part :])) for part, r in enumerate(rows))
         if gap < _SETTLED and order >= 2 * size:
-            return rows if size <= 2 else _series_rows(ring, chain, series(order + 2), size, tangent)
+            return rows if size <= 4 else _series_rows(ring, chain, series(order + 2), size, tangent)
         if order >= most or not law.pursue_series(gap, most / order):
             break
         order *= 2

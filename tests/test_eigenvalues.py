@@ -155,7 +155,7 @@ def test_one_hidden_layer_in_closed_form():
 def two_layers(order, kernel):
     """Taylor coefficients of ``kappa_1(kappa_1(t))`` or of its tangent kernel in float64.
 
-    With ``p = (1 - g^2)^(-1/2)``: ``p' = g g' p + g^2 p'``, ``kappa_0(g)' = p g' / pi``, ``kappa_1(g)' = kappa_0(g) g'``.
+    With ``p = (1 - g^2)^(-1/2)``: ``p' = g g' p + g^2 p'``, ``kappa_0' = p g' / pi`` and ``kappa_1' = kappa_0 g'``.
     No term is negative, so nothing cancels.
     """
 

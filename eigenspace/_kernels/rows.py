@@ -221,13 +221,16 @@ def apply(fm, fe, xm, xe, direction, om, oe):
 
 @njit(cache=True)
 def combine(am, ae, bm, be, product, steps, om, oe):
-    """Elementwise ``a * b`` or ``a + b`` of equal-shaped 2-d arrays; row ``c`` is moved by ``steps[c]`` units."""
+    """Elementwise ``a * b`` or ``a + b`` of equal-shaped 2-d arrays; row ``c`` is moved by ``steps[c]`` units.
+
+    Not where the result is exact: a sum with a zero, a product with a ``b`` that is a power of two.
+    """
     for c in range(am.shape[0]):
         for n in range(am.shape[1]):
             x, y = am[c, n], bm[c, n]
             scale = 0
             factor = 1.0 + steps[c] * _UNIT
-            if (product and (x == 0.5 or y == 0.5)) or (not product and (x == 0.0 or y == 0.0)):
+            if (product and y == 0.5) or (not product and (x == 0.0 or y == 0.0)):
                 factor = 1.0
             if product:
                 value = x * y
