@@ -18,6 +18,8 @@ from .table import EigenTable, Eigenvalue, Provenance
 
 #: total degree beyond which a search by value or by count gives up (1024 on a single leaf)
 _MOST_DEGREE = 64
+#: relative error while searching
+_ROUGH = 1e-3
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
 
@@ -114,9 +116,10 @@ def spectrum(
     Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes; the order is 48 in high
     dimension and rises up to 384 where the series converges slowly (768 for a few classes).
 
-    ``min_value`` and ``count`` search degree by degree, up to 64 (1024 on a single leaf).  Raising one degree by two never raises an eigenvalue
-    (every monomial moment falls), so two consecutive total degrees below the threshold leave only classes of
-    distinct leaves of degree one; those are excluded by the unlisted rest of the trace over their multiplicity.
+    ``min_value`` and ``count`` search degree by degree, up to 64 (1024 on a single leaf).  Raising one degree by two
+    never raises an eigenvalue (every monomial moment falls), so two consecutive total degrees below the threshold
+    leave only classes of distinct leaves of degree one; those are excluded by the unlisted rest of the trace over
+    their multiplicity.
 
     Examples
     --------
@@ -200,8 +203,9 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
     one_leaf = plan.root.dim is not None
     for degree in [2**n for n in range(2, 11)] if one_leaf else range(2, _MOST_DEGREE + 1):
         pool = enumerate_classes(plan.root, degree)
-        solution = solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
-        log10 = solution.values.log10()
+        # three digits decide where to search; only the chosen classes get more
+        rough = solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, _ROUGH, None)
+        log10 = rough.values.log10() + np.log10(1 + rough.error)
         order = np.argsort(-log10, kind="stable")
         order = order[log10[order] > -inf]
         if count is None:
@@ -210,11 +214,17 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
             reached = np.flatnonzero(np.cumsum(pool.count[order]) >= count)
             if not reached.size and int(pool.degree.max()) == degree:
                 continue
-            threshold = float(log10[order[reached[0]]]) if reached.size else -inf
-        chosen = order[log10[order] >= threshold]
+            last = order[reached[0]] if reached.size else order[-1]
+            threshold = float(log10[last] - 2 * np.log10(1 + max(rough.error[order])))
         complete = int(pool.degree.max()) < degree
         if complete or _nothing_beyond(plan, pool, log10, threshold, degree, trace):
-            if count is not None:
+            chosen = order[log10[order] >= threshold]
+            solution = solve(pool, np.isin(np.arange(len(pool)), chosen), kernel, ring, rtol, progress)
+            log10 = solution.values.log10()
+            chosen = chosen[np.argsort(-log10[chosen], kind="stable")]
+            if count is None:
+                chosen = chosen[log10[chosen] >= threshold]
+            else:
                 chosen = chosen[: int(np.searchsorted(np.cumsum(pool.count[chosen]), count)) + 1]
             return pool, solution, chosen
     wanted = f"min_value={min_value!r}" if count is None else f"count={count!r}"
