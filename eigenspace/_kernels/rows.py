@@ -299,6 +299,16 @@ def _two_product(a, b):
 
 
 @njit(cache=True)
+def _times(hi, lo, scale, factor):
+    """A number ``(hi + lo) * 2**scale`` of doubled precision times a float."""
+    p, q = _two_product(hi, factor)
+    q += lo * factor
+    total = p + q
+    hi, k = math.frexp(total)
+    return hi, math.ldexp((p - total) + q, -k), scale + k
+
+
+@njit(cache=True)
 def sphere_moments(dim, degrees, size, om, oe, bm, be):
     """Moments of a monomial on a sphere, divided by n!, and the non-increasing majorant of the moments.
 
@@ -317,13 +327,7 @@ def sphere_moments(dim, degrees, size, om, oe, bm, be):
         value, power, count = 1.0, 0, 0
         for l in range(r):
             factor = dim + 2.0 * l
-            p, q = _two_product(hi, factor)
-            q += lo * factor
-            hi = p + q
-            lo = (p - hi) + q
-            hi, k = math.frexp(hi)
-            lo = math.ldexp(lo, -k)
-            scale += k
+            hi, lo, scale = _times(hi, lo, scale, factor)
             value, k = math.frexp(value * ((l + 1.0) / factor))
             power += k
             count += 2
@@ -354,13 +358,7 @@ def sphere_moments(dim, degrees, size, om, oe, bm, be):
             for step in range(2):
                 factor = 2.0 * i if step == 0 else dim + 2.0 * (i - 1 + r)
                 if n + 2 < size:
-                    p, q = _two_product(hi, factor)
-                    q += lo * factor
-                    hi = p + q
-                    lo = (p - hi) + q
-                    hi, k = math.frexp(hi)
-                    lo = math.ldexp(lo, -k)
-                    scale += k
+                    hi, lo, scale = _times(hi, lo, scale, factor)
             ratio = ((n + 2.0) / (n + 2.0 - r)) * ((n + 1.0) / (n + r + dim))
             value, k = math.frexp(value * ratio)
             power += k
