@@ -49,6 +49,8 @@ class Activation(ABC):
     def on_series(self, g):
         """Dual and derivative dual of a power series ``g`` (``flint.arb_series``), at the working precision."""
 
+    #: whether the coefficients of the dual fall like a power of their index, in steps of one half
+    is_algebraic = False
     #: whether the dual is nowhere negative on [-1, 1]
     is_nonnegative = False
     #: whether the dual is the identity, so that the angle of the kernel stays
@@ -99,6 +101,7 @@ class Relu(Activation):
     """
 
     name = "relu"
+    is_algebraic = True
     is_nonnegative = True
     citations = ("ChoSaul2009",)
 

@@ -1,6 +1,8 @@
 """Eigenvalues of a network: one of them, or a table of all classes."""
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -18,8 +20,12 @@ from .table import EigenTable, Eigenvalue, Provenance
 
 #: total degree beyond which a search by value or by count gives up (1024 on a single leaf)
 _MOST_DEGREE = 64
+#: largest total degree of one eigenvalue
+_LARGEST = 20000
 #: relative error while searching
 _ROUGH = 1e-3
+#: names in the call of a network, for its provenance
+_CALLED = re.compile(r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity)\b(?=[(),\]])")
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
 
@@ -170,6 +176,8 @@ def _request(net, kernel, ring, layer):
 
 def _degrees(net: Network, degrees) -> tuple[int, ...]:
     """Degrees of all leaves from any of the accepted forms."""
+    if isinstance(degrees, np.ndarray) and degrees.ndim == 0:
+        degrees = degrees.item()
     leaves, form = net.leaves, "use an integer for one leaf, a tuple of all degrees, or {leaf: degree}"
     full = [0] * len(leaves)
     if isinstance(degrees, Mapping):
@@ -185,6 +193,7 @@ def _degrees(net: Network, degrees) -> tuple[int, ...]:
         if len(leaves) != 1:
             raise ValueError(f"degrees must name the leaves of a network of {len(leaves)} leaves, got {degree}; {form}")
         full = [degree]
+    _check.integer("degrees", sum(full), 0, _LARGEST, f"total degrees up to {_LARGEST} are supported")
     for number, (leaf, degree) in enumerate(zip(leaves, full)):
         if leaf.dim == 1 and degree > 1:
             raise ValueError(
@@ -212,18 +221,20 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
             threshold = float(np.log10(min_value))
         else:
             reached = np.flatnonzero(np.cumsum(pool.count[order]) >= count)
-            if not reached.size and int(pool.degree.max()) == degree:
+            finished = int(pool.degree.max()) < degree or _nothing_beyond(plan, pool, log10, -inf, degree, trace)
+            if not reached.size and not finished:
                 continue
             last = order[reached[0]] if reached.size else order[-1]
             threshold = float(log10[last] - 2 * np.log10(1 + max(rough.error[order])))
         complete = int(pool.degree.max()) < degree
         if complete or _nothing_beyond(plan, pool, log10, threshold, degree, trace):
-            chosen = order[log10[order] >= threshold]
+            chosen = order[log10[order] >= threshold - 1e-9]
             solution = solve(pool, np.isin(np.arange(len(pool)), chosen), kernel, ring, rtol, progress)
             log10 = solution.values.log10()
             chosen = chosen[np.argsort(-log10[chosen], kind="stable")]
             if count is None:
-                chosen = chosen[log10[chosen] >= threshold]
+                reach = log10[chosen] + np.log10(1 + solution.error[chosen]) + 1e-14 * (1 + abs(threshold))
+                chosen = chosen[reach >= threshold]
             else:
                 chosen = chosen[: int(np.searchsorted(np.cumsum(pool.count[chosen]), count)) + 1]
             return pool, solution, chosen
@@ -236,16 +247,23 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
 
 def _nothing_beyond(plan: Layout, pool: Pool, log10: np.ndarray, threshold: float, degree: int, trace: float) -> bool:
     """Whether no class of a higher total degree reaches the threshold (see the notes of `spectrum`)."""
-    if np.any(log10[pool.degree >= degree - 1] >= threshold):
+    last = log10[pool.degree >= degree - 1]
+    if np.all(last == -inf) and _rest(pool, log10, trace) <= 2 * _ROUGH * trace:
+        return True
+    if np.any(last >= threshold):
         return False
     if degree >= len(plan.net.leaves):
         return True
     # distinct leaves of degree one: at least the product of the smallest dimensions many eigenfunctions
     dims = sorted(part.dim for part in plan.net.leaves)
     log10_many = float(np.sum(np.log10(dims[: degree + 1])))
-    listed = sum(float(c) * 10.0**v for c, v in zip(pool.count, log10) if v > -300)
-    rest = max(trace - listed, 0.0) + 1e-9 * trace
+    rest = max(_rest(pool, log10, trace), 0.0) + 1e-2 * trace
     return float(np.log10(rest)) - log10_many < threshold
+
+
+def _rest(pool: Pool, log10: np.ndarray, trace: float) -> float:
+    """The trace less the sum of the eigenvalues found."""
+    return trace - sum(float(c) * 10.0**v for c, v in zip(pool.count, log10) if v > -300)
 
 
 # tables ----------------------------------------------------------------------------------------------
@@ -285,10 +303,10 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
         frequency=frequency,
         learning_index=learning,
         patterns=_Lazy(pool.pattern, chosen),
-        degrees=_Lazy(lambda index: representative(plan, pool, index), chosen),
+        degrees=_Lazy(partial(representative, plan, pool), chosen),
         trace=_trace(net, kernel),
         provenance=Provenance(
-            call=call.replace("net", f"eigenspace.{net.call}", 1),
+            call=call.replace("net", _CALLED.sub(r"eigenspace.\1", net.call), 1),
             network=net.summary(),
             kernel=kernel,
             ring=ring.name,

@@ -116,7 +116,8 @@ def _paths(pool: Pool, exponents: dict, order: int, done: dict):
         else:
             result = _join_paths(pool, exponents, order, done)
         for activation in shape.chain:
-            result = _activate_paths(activation, *result)
+            copies = 2 * min(int(pool.degree.max()), shape.leaf_count) + 4
+            result = _activate_paths(activation, *result, copies)
         done[id(pool)] = result
     return done[id(pool)]
 
@@ -164,8 +165,11 @@ def _min_plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def _activate_paths(activation, centred: np.ndarray, tangent: np.ndarray, start: float):
-    """An activation: the derivatives at the uncorrelated mean that do not vanish open the paths."""
+def _activate_paths(activation, centred: np.ndarray, tangent: np.ndarray, start: float, copies: int):
+    """An activation: the derivatives at the uncorrelated mean that do not vanish open the paths.
+
+    Powers beyond ``copies``, a few copies of the path of every active leaf, are never the cheapest and left out.
+    """
     size = centred.shape[1]
     dual, slope = _derivative_supports(activation, start, size)
     moved = dual.copy()
@@ -173,7 +177,7 @@ def _activate_paths(activation, centred: np.ndarray, tangent: np.ndarray, start:
     power = np.zeros(size, dtype=bool)
     power[0] = True
     new, new_tangent = np.full_like(centred, np.inf), np.full_like(tangent, np.inf)
-    for j in range(size):
+    for j in range(min(size, copies)):
         new[:, j] = _least(centred, power)
         new_tangent[:, j] = np.minimum(
             _least(centred, _boolean_product(power, dual)), _least(tangent, _boolean_product(power, slope))

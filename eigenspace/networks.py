@@ -85,9 +85,11 @@ def network(positions, *, head: str = "flatten", activation: Activation = relu) 
     """
     positions = _parts("positions", positions)
     head = _check.choice("head", head, HEADS)
+    call = f"network([{', '.join(map(_expression, positions))}]"
     if head == "dense":
         positions = (Node(positions, _activation(activation)),)
-    return Network(positions, f"network({len(positions)} positions, head={head!r})")
+        call += f", head='dense'{_named(activation)}"
+    return Network(positions, call + ")")
 
 
 def mlp(dim: int, depth: int, *, leaves: int = 1, activation: Activation = relu) -> "Network":
@@ -151,6 +153,13 @@ def cnn(
         layer = [Node(tuple(layer), activation)]
     call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)})"
     return Network(tuple(layer), call)
+
+
+def _expression(part) -> str:
+    """The expression that makes a part anew; parts with several parents are written out each time."""
+    if isinstance(part, Leaf):
+        return f"leaf({part.dim})"
+    return f"node([{', '.join(map(_expression, part.children))}]{_named(part.activation)})"
 
 
 def _named(activation: Activation) -> str:

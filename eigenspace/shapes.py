@@ -41,6 +41,16 @@ class Shape:
         return self.dim if self.dim is not None else sum(count * shape.size for shape, count in self.groups)
 
     @cached_property
+    def leaf_count(self) -> int:
+        """Number of leaves."""
+        return 1 if self.dim is not None else sum(count * shape.leaf_count for shape, count in self.groups)
+
+    @cached_property
+    def least_dim(self) -> int:
+        """Smallest dimension of a leaf."""
+        return self.dim if self.dim is not None else min(shape.least_dim for shape, _ in self.groups)
+
+    @cached_property
     def height(self) -> int:
         """Number of means over several children above the deepest leaf."""
         return 0 if self.dim is not None else 1 + max(shape.height for shape, _ in self.groups)

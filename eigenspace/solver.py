@@ -57,7 +57,7 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
         middle = np.minimum(gap, 1.0) / 2
         mantissa[own], shift = np.frexp(low_m * (1 + middle))
         exponent[own] = np.where(zero, 0, low_e + shift)
-        error[own] = np.where(zero, 0.0, gap / 2 + 2 * UNIT)
+        error[own] = np.where(zero, 0.0, np.maximum(middle, (gap - middle) / (1 + middle)) + 2 * UNIT)
         bound[own] = np.where(zero, BOUNDS.index("exact"), BOUNDS.index("estimated" if rows.estimated else "rounded"))
         first = np.isnan(history[:step, own]).all(axis=0) if step else np.ones(own.size, dtype=bool)
         scale[own] = np.where(first, low_e, scale[own])
@@ -71,7 +71,8 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
     slowest = _slowest(pool.shape, kernel)
     if slowest < inf:
         history = history[: len(orders)]
-        _extrapolate(np.flatnonzero(open_), slowest, orders, history, scale, mantissa, exponent, error, bound)
+        late = _onset(pool) / orders[0]
+        _extrapolate(np.flatnonzero(open_), slowest, late, orders, history, scale, mantissa, exponent, error, bound)
     return Solution(FloatColumn(mantissa, exponent), error, bound, orders[-1])
 
 
@@ -86,12 +87,13 @@ def _passes(orders: Sequence[int], size: int, progress: bool | None):
     return tqdm(orders, desc="truncation order", leave=False)
 
 
-def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent, error, bound) -> None:
+def _extrapolate(own, slowest: float, late, orders, history, scale, mantissa, exponent, error, bound) -> None:
     """Replace the values of slowly converging classes by their limits, where this narrows the error.
 
     The truncated sums rise like ``v - sum_i c_i M**-(slowest + i/2)`` with the order ``M``: the coefficients of the
     duals and the moments of the means fall like powers of the index, in steps of one half.  All orders together
-    eliminate one term each; the error is estimated by leaving out the first orders.
+    eliminate one term each; the error is estimated by leaving out the first orders, and the estimate is widened for
+    high degrees, whose power law sets in late: ``late`` is the index where it does over the smallest order.
     """
     if len(orders) < 4:
         return
@@ -105,7 +107,8 @@ def _extrapolate(own, slowest: float, orders, history, scale, mantissa, exponent
         if np.isnan(line).any():
             continue
         limit, other, third = full @ line, fewer @ line[1:], fewest @ line[2:]
-        spread = 3 * abs(limit - other) + 0.3 * abs(other - third) + least * abs(limit - line[-1]) + noise * limit
+        spread = 3 * abs(limit - other) + 0.3 * abs(other - third) + least * abs(limit - line[-1])
+        spread = (1 + 8 * late[i]) * spread + noise * limit
         if limit >= line[-1] * (1 - noise) and spread < error[i] * limit:
             mantissa[i], shift = np.frexp(limit)
             exponent[i] = scale[i] + shift
@@ -122,11 +125,22 @@ def _limit_weights(orders, slowest: float) -> np.ndarray:
 
 
 def _slowest(shape: Shape, kernel: str) -> float:
-    """Exponent of the slowest truncation in a tree: of the node with the smallest sum of ``(dim - 1) / 2``."""
+    """Exponent of the slowest truncation in a tree: of the node with the smallest sum of ``(dim - 1) / 2``.
+
+    ``inf``, for no extrapolation, where the coefficients of some dual do not fall like a power.
+    """
     found = [inf]
+    if not all(a.is_algebraic or a.keeps_angle for a in shape.chain):
+        return inf
     if shape.chain and shape.dim is None and not shape.is_cube:
         found.append(_corner(shape) + (0.5 if kernel == "ntk" else 1.5))
-    return min(found + [_slowest(child, kernel) for child, _ in shape.groups])
+    below = [_slowest(child, kernel) for child, _ in shape.groups if child.height > 0]
+    return min(found + below)
+
+
+def _onset(pool: Pool) -> np.ndarray:
+    """Index from which the moments of a class fall: ``degree**2 / (dim - 1)`` times the leaves that share a mean."""
+    return pool.shape.leaf_count * pool.degree**2 / max(pool.shape.least_dim - 1, 1)
 
 
 def _corner(shape: Shape) -> float:

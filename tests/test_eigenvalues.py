@@ -42,7 +42,7 @@ def test_every_row_is_the_single_eigenvalue(name, kernel):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("name", ["sphere", "circle", "three spheres", "S-CNN", "D-CNN, rbf", "torus", "high dimension"])
+@pytest.mark.parametrize("name", ["sphere", "circle", "three spheres", "S-CNN", "D-CNN, rbf", "high dimension"])
 def test_min_value_lists_exactly_the_classes_above_it(name, kernel):
     net, top = CATALOGUE[name], 13
     big = es.spectrum(net, kernel, degree=top, rtol=1e-9)
@@ -182,9 +182,8 @@ def two_layers(order, kernel):
     return second if kernel == "nngp" else second + product(slope2, first + product(slope1, t))
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("degree, decades", [(300, -1190), (1000, -3440)])
-def test_high_degrees_in_a_million_dimensions(degree, decades, kernel):
+@pytest.mark.parametrize("kernel, degree, decades", [("nngp", 300, -1190), ("ntk", 300, -1190), ("nngp", 1000, -3440)])
+def test_high_degrees_in_a_million_dimensions(kernel, degree, decades):
     dim, terms = 10**6, 30
     series = two_layers(degree + 2 * terms, kernel)
     with mpmath.workdps(40):
