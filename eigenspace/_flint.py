@@ -26,11 +26,6 @@ def precision(bits: int, length: int = 1) -> Iterator[None]:
             flint.ctx.prec, flint.ctx.cap = before
 
 
-def is_exact_zero(ball) -> bool:
-    """Whether a ball is the number zero and nothing else."""
-    return ball.is_zero()
-
-
 def scaled(numerator: int, shift: int = 0) -> tuple[float, int]:
     """Mantissa in [1/2, 1) and exponent of ``numerator * 2**shift``, an integer of any size, correct to one unit.
 

@@ -217,17 +217,16 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
         log10 = rough.values.log10() + np.log10(1 + rough.error)
         order = np.argsort(-log10, kind="stable")
         order = order[log10[order] > -inf]
+        rest = _rest(pool, rough, trace)
         if count is None:
             threshold = float(np.log10(min_value))
         else:
             reached = np.flatnonzero(np.cumsum(pool.count[order]) >= count)
-            finished = int(pool.degree.max()) < degree or _nothing_beyond(plan, pool, log10, -inf, degree, trace)
-            if not reached.size and not finished:
+            if not reached.size and not _nothing_beyond(plan, pool, log10, -inf, degree, rest, trace):
                 continue
             last = order[reached[0]] if reached.size else order[-1]
             threshold = float(log10[last] - 2 * np.log10(1 + max(rough.error[order])))
-        complete = int(pool.degree.max()) < degree
-        if complete or _nothing_beyond(plan, pool, log10, threshold, degree, trace):
+        if _nothing_beyond(plan, pool, log10, threshold, degree, rest, trace):
             chosen = order[log10[order] >= threshold - 1e-9]
             solution = solve(pool, np.isin(np.arange(len(pool)), chosen), kernel, ring, rtol, progress)
             log10 = solution.values.log10()
@@ -245,10 +244,12 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
     )
 
 
-def _nothing_beyond(plan: Layout, pool: Pool, log10: np.ndarray, threshold: float, degree: int, trace: float) -> bool:
+def _nothing_beyond(plan: Layout, pool: Pool, log10, threshold: float, degree: int, rest: float, trace: float) -> bool:
     """Whether no class of a higher total degree reaches the threshold (see the notes of `spectrum`)."""
+    if int(pool.degree.max()) < degree:
+        return True
     last = log10[pool.degree >= degree - 1]
-    if np.all(last == -inf) and _rest(pool, log10, trace) <= 2 * _ROUGH * trace:
+    if np.all(last == -inf) and rest <= 2 * _ROUGH * trace:
         return True
     if np.any(last >= threshold):
         return False
@@ -257,13 +258,15 @@ def _nothing_beyond(plan: Layout, pool: Pool, log10: np.ndarray, threshold: floa
     # distinct leaves of degree one: at least the product of the smallest dimensions many eigenfunctions
     dims = sorted(part.dim for part in plan.net.leaves)
     log10_many = float(np.sum(np.log10(dims[: degree + 1])))
-    rest = max(_rest(pool, log10, trace), 0.0) + 1e-2 * trace
     return float(np.log10(rest)) - log10_many < threshold
 
 
-def _rest(pool: Pool, log10: np.ndarray, trace: float) -> float:
-    """The trace less the sum of the eigenvalues found."""
-    return trace - sum(float(c) * 10.0**v for c, v in zip(pool.count, log10) if v > -300)
+def _rest(pool: Pool, rough: Solution, trace: float) -> float:
+    """Upper bound of what the trace leaves to classes that are not listed: each listed one counts its lower bound."""
+    lower = rough.values.float64() * np.maximum(1.0 - rough.error, 0.0)
+    # a count may exceed the range of a float; leaving its class out only widens the bound
+    listed = sum(float(c) * v for c, v in zip(pool.count, lower) if v > 0 and c < 10**300)
+    return max(trace - listed, 0.0) + 1e-12 * trace
 
 
 # tables ----------------------------------------------------------------------------------------------
