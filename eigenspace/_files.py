@@ -11,7 +11,7 @@ from numbers import Rational
 from pathlib import Path
 
 from . import _render
-from .errors import UnsupportedError
+from .rings import named
 
 SCHEMA = "eigenspace.table/1"
 INDICES = ("space", "frequency", "learning_index")
@@ -78,7 +78,7 @@ def read_json(source) -> dict:
             "write it with EigenTable.to_json of this version"
         )
     return {
-        "values": _ring(document["ring"]).column_from_jsonable(document["value"]),
+        "values": named(document["ring"]).column_from_jsonable(document["value"]),
         "error": list(map(float, document["error"])),
         "bound": document["bound"],
         "multiplicity": list(map(_render.integer, document["multiplicity"])),
@@ -120,13 +120,3 @@ def _jsonable(number):
     if isinstance(number, Fraction):
         return str(number)
     return number if math.isfinite(number) else str(number)
-
-
-def _ring(name: str):
-    from . import rings
-
-    if name != rings.FLOAT.name:
-        raise UnsupportedError(
-            f"ring must be {rings.FLOAT.name!r}, got {name!r}; read the file with the version that wrote it"
-        )
-    return rings.FLOAT

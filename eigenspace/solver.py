@@ -9,7 +9,8 @@ import numpy as np
 
 from .classes import Pool
 from .moments import root_moments
-from .rings import UNIT, FloatColumn
+from .rings import FloatColumn
+from .rings.floats import UNIT
 from .shapes import Shape
 from .table import BOUNDS
 

@@ -20,6 +20,7 @@ from ._check import choice
 from ._columns import IN_PRINT, coverage_text, sheet
 from ._files import INDICES, csv_text, data, json_text, read_json
 from ._files import index as _as_index
+from .rings import named
 
 BOUNDS = ("exact", "proved", "rounded", "estimated")
 """Kinds of error bound, from the strongest to the weakest: no error; a proof; counted roundings in floating point
@@ -91,9 +92,7 @@ class Eigenvalue:
 
     def text(self, digits: int = 12) -> str:
         """The eigenvalue as decimal text, with at most ``digits`` digits and only true ones."""
-        if isinstance(self.value, float) and abs(self.value) > 1e-290:
-            return _render.certain_text(self.value, 0, digits, self.error)
-        return _render.log10_text(self.log10, digits, self.error)
+        return named(self.ring).text(self.value, self.log10, digits, self.error)
 
     def __repr__(self) -> str:
         return (

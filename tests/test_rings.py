@@ -9,7 +9,7 @@ import pytest
 from flint import arb, fmpq
 
 from eigenspace.harmonics import monomial_moment
-from eigenspace.rings import FLOAT, LOWER, MAJORANT, UPPER, FloatColumn
+from eigenspace.rings.floats import FLOAT, LOWER, MAJORANT, UPPER, FloatColumn
 
 UNIT = Fraction(1, 2**53)
 

@@ -1,13 +1,4 @@
-"""Number systems in which the moment recursion runs.
-
-A ring supplies a handful of operations on `Rows`: batches of truncated generating functions
-
-.. math:: M(x) = \\sum_n E[S^n \\textstyle\\prod_u P_{r_u}] \\, x^n / n!
-
-of a random variable ``S`` (a mean of kernels) against Gegenbauer polynomials.  Sums of independent parts multiply
-their generating functions, so joining the children of a node is `FloatRing.convolve`; an activation is a matrix of
-power-series coefficients, `FloatRing.apply`.  Every number is non-negative, so nothing ever cancels.
-"""
+"""The float ring: float64 digits with an unlimited exponent, and proved brackets around every number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +7,7 @@ from math import factorial
 
 import numpy as np
 
-from ._flint import scaled, scaled_ball, scaled_ratio
+from .._flint import scaled, scaled_ball, scaled_ratio
 
 UNIT = 2.0**-53
 #: channels of a row in the float ring: a lower bound, an upper bound, and a non-increasing majorant
@@ -93,7 +84,7 @@ class FloatColumn:
 
     def text(self, i: int, digits: int, error: float) -> str:
         """Decimal text of element ``i`` with at most ``digits`` digits, only those that ``error`` leaves certain."""
-        from ._render import certain_text
+        from .._render import certain_text
 
         return certain_text(float(self.mantissa[i]), int(self.exponent[i]), digits, error)
 
@@ -119,6 +110,14 @@ class FloatRing:
     def __repr__(self) -> str:
         return "eigenspace.FLOAT"
 
+    def text(self, value: float, log10: float, digits: int, error: float) -> str:
+        """Decimal text of a number of the ring, only true digits; from its logarithm where a float underflows."""
+        from .. import _render
+
+        if value > 1e-290:
+            return _render.certain_text(value, 0, digits, error)
+        return _render.log10_text(log10, digits, error)
+
     # rows --------------------------------------------------------------------------------------------
 
     def unit(self, size: int) -> Rows:
@@ -136,7 +135,7 @@ class FloatRing:
 
     def leaf(self, dim: int, degrees: Sequence[int], size: int) -> Rows:
         """Moments ``E[t^n P_r] / n!`` of one sphere, ``n < size``, one row for each degree ``r``."""
-        from ._kernels import rows as kernels
+        from .._kernels import rows as kernels
 
         shape = (len(degrees), size)
         value, majorant = _empty(shape), _empty(shape)
@@ -151,7 +150,7 @@ class FloatRing:
 
         Cost: ``O(len(ia) * size**2)``.
         """
-        from ._kernels import rows as kernels
+        from .._kernels import rows as kernels
 
         ia, ib = np.asarray(ia, dtype=np.int64), np.asarray(ib, dtype=np.int64)
         count, size = ia.size, min(a.size, b.size)
@@ -188,7 +187,7 @@ class FloatRing:
         drop enters as the sum of the dropped coefficients times the last majorant.  Cost:
         ``O(classes * rows * order)``.
         """
-        from ._kernels import rows as kernels
+        from .._kernels import rows as kernels
 
         total = None
         for matrix, rows in parts:
@@ -234,7 +233,7 @@ class FloatRing:
         ``sums`` are three balls: what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``;
         all coefficients of ``f`` sum to 1.  Cost: one product of series per row.
         """
-        from ._kernels import rows as kernels
+        from .._kernels import rows as kernels
 
         size = len(f)
         mantissa, exponent = _empty((2, rows, size))
@@ -310,7 +309,7 @@ class FloatRing:
         return self._combine(a, np.broadcast_to(mantissa, shape), np.broadcast_to(exponent, shape), True, 4, False)
 
     def _combine(self, a: Rows, mantissa, exponent, product: bool, steps: int, estimated: bool) -> Rows:
-        from ._kernels import rows as kernels
+        from .._kernels import rows as kernels
 
         count, size = len(a), a.size
         out = _empty((3 * count, size))
