@@ -1,0 +1,8 @@
+"""Named activations, one family to a module; `base` says what the package needs to know of each."""
+
+from .base import Activation
+from .polynomials import Identity, identity
+from .rectified import Relu, relu
+from .smooth import Rbf, rbf
+
+__all__ = ["Activation", "Identity", "Rbf", "Relu", "identity", "rbf", "relu"]
