@@ -14,7 +14,7 @@ import importlib
 _NAMES = {
     "activations": ("Activation", "identity", "rbf", "relu"),
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
-    "rings": ("FLOAT",),
+    "rings": ("FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),

@@ -20,7 +20,8 @@ from .errors import ConvergenceError
 
 #: relative accuracy in bits that every coefficient must reach before it is rounded to float64
 _COEFFICIENT_BITS = 64
-_MOST_BITS = 1 << 15
+#: how often the precision of a power series may be doubled
+_DOUBLINGS = 8
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,21 @@ def evaluate(chain: Sequence, kernel, tangent):
     return kernel, tangent
 
 
-def _compose(chain: Sequence, order: int) -> Triple:
-    """The triple of a chain at the working precision."""
+def is_nonnegative(chain: Sequence) -> bool:
+    """Whether the dual of a chain is nowhere negative on [-1, 1]."""
+    last = [a for a in chain if not a.keeps_angle][-1:]
+    return bool(last) and last[0].is_nonnegative
+
+
+def triple_at(chain: Sequence, start: Sequence) -> Triple:
+    """The triple of a chain composed with the power series ``start`` (coefficients), at the working precision.
+
+    ``start = (0, 1)``, padded with zeros, gives the series themselves; ``(x, 1)`` values and derivatives at ``x``.
+    """
     from flint import arb, arb_series
 
-    length = order + 1
-    f, g, h = (arb_series(c, prec=length) for c in ([0, 1], [0], [1]))
+    length = len(start)
+    f, g, h = (arb_series(c, prec=length) for c in (list(start), [0], [1]))
     g_one, h_one = arb(0), arb(1)
     for activation in chain:
         dual, slope = activation.on_series(f)
@@ -71,27 +81,28 @@ def padded(series, length: int) -> tuple:
     return tuple(coefficients[:length]) + (arb(0),) * (length - len(coefficients))
 
 
-def _accurate(rows) -> bool:
-    return all(c.is_zero() or c.rel_accuracy_bits() >= _COEFFICIENT_BITS for row in rows for c in row)
-
-
 @lru_cache(maxsize=64)
-def power_series(chain: tuple, order: int, bits: int = 160) -> Triple:
-    """The triple of a chain of activations, every coefficient to at least 64 bits relative to itself.
+def power_series(chain: tuple, order: int, accuracy: int = _COEFFICIENT_BITS, extra: int = 96) -> Triple:
+    """The triple of a chain of activations, every coefficient to at least ``accuracy`` bits relative to itself.
 
+    ``extra`` bits of working precision are tried first, and doubled until they suffice.
     Cost: quasi-linear in ``order`` for ReLU.
     """
-    while bits <= _MOST_BITS:
-        with precision(bits, order + 1):
-            triple = _compose(chain, order)
-            if _accurate((triple.f, triple.g, triple.h)):
+    for _ in range(_DOUBLINGS):
+        with precision(accuracy + extra, order + 1):
+            triple = triple_at(chain, (0, 1, *[0] * (order - 1))[: order + 1])
+            rows = triple.f, triple.g, triple.h
+            if all(c.is_zero() or c.rel_accuracy_bits() >= accuracy for row in rows for c in row):
                 return triple
-        bits *= 2
+        extra *= 2
+    raise _lost(chain, order)
+
+
+def _lost(chain: tuple, order: int) -> ConvergenceError:
     names = ", ".join(a.name for a in chain)
-    raise ConvergenceError(f"the power series of ({names}) lost its digits at order {order}; ask for a lower order")
+    return ConvergenceError(f"the power series of ({names}) lost its digits at order {order}; ask for a lower order")
 
 
-@lru_cache(maxsize=64)
 def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
@@ -99,20 +110,27 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients; what their products
     drop follows by sums of positive terms.  Cost: ``rows`` products of power series.
     """
+    make = _kept_matrix if ring.keeps_matrices else _matrix
+    return make(chain, part, rows, order, ring)
+
+
+def _matrix(chain: tuple, part: str, rows: int, order: int, ring):
     from flint import arb
 
-    bits = 160
-    while bits <= _MOST_BITS:
-        triple = power_series(chain, order, bits)
-        with precision(bits):
+    extra = 96
+    for _ in range(_DOUBLINGS):
+        triple = power_series(chain, order, ring.coefficient_bits, extra)
+        with precision(ring.coefficient_bits + extra):
             base = {"f": (arb(1),) + (arb(0),) * order, "g": triple.g, "h": triple.h}[part]
             total = {"f": arb(1), "g": triple.g_at_one, "h": triple.h_at_one}[part]
             sums = 1 - sum(triple.f, arb(0)), total - sum(base, arb(0)), total
             if all(s.is_zero() or s.rel_accuracy_bits() >= 8 for s in sums):
                 return ring.power_matrix(triple.f, base, sums, rows)
-        bits *= 2
-    names = ", ".join(a.name for a in chain)
-    raise ConvergenceError(f"the power series of ({names}) lost its digits at order {order}; ask for a lower order")
+        extra *= 2
+    raise _lost(chain, order)
+
+
+_kept_matrix = lru_cache(maxsize=64)(_matrix)
 
 
 def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:

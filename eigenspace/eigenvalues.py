@@ -9,13 +9,14 @@ import numpy as np
 
 from . import _check
 from ._version import __version__
+from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
 from .networks import KERNELS, Network, _network, kernel_function
-from .rings import FLOAT, FloatRing
+from .rings import FLOAT, BallRing, FloatRing
 from .shapes import Layout, layout
-from .solver import Solution, solve
+from .solver import solve
 from .table import EigenTable, Eigenvalue, Provenance
 
 #: total degree beyond which a search by value or by count gives up (1024 on a single leaf)
@@ -167,8 +168,8 @@ def spectrum(
 
 def _request(net, kernel, ring, layer):
     net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
-    if not isinstance(ring, FloatRing):
-        raise UnsupportedError(f"ring must be eigenspace.FLOAT, got {ring!r}; no other ring is implemented yet")
+    if not isinstance(ring, FloatRing | BallRing):
+        raise TypeError(f"ring must be eigenspace.FLOAT or eigenspace.ball(bits), got {ring!r}; use ring=ball(128)")
     if layer is not None:
         raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
     return net, kernel, ring
@@ -294,7 +295,7 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
     values = solution.values.take(chosen)
     space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
     learning = leading_exponents(pool, net.dim, kernel)[chosen]
-    learning[values.mantissa == 0] = inf
+    learning[values.log10() == -inf] = inf
     citations = (*_CITATIONS, *dict.fromkeys(c for a in net.activations for c in a.citations))
     return EigenTable(
         values=values,
@@ -313,8 +314,8 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
             network=net.summary(),
             kernel=kernel,
             ring=ring.name,
-            method="moment recursion on classes; all terms non-negative",
-            order=f"truncation order {solution.order}",
+            method=solution.method,
+            order=solution.order,
             citations=citations,
             version=__version__,
         ),

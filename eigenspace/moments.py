@@ -29,6 +29,7 @@ import numpy as np
 
 from .classes import Pool
 from .duals import layer_matrix
+from .one_sided import interpolated_rows
 from .zonal import CubeLaw, SphereLaw, chain_rows
 
 
@@ -58,13 +59,14 @@ def _moments(pool: Pool, size: int, order: int, tangent: bool, ring, done: dict)
         shape = pool.shape
         if shape.is_cube and shape.chain:
             law = CubeLaw(shape.fan_in)
-            done[key] = _chain(pool, law, lambda n: _join(pool, n, order, False, ring, {}).kernel, size, tangent, ring)
+            series = lambda ring, n: _join(pool, n, order, False, ring, {}).kernel  # noqa: E731
+            done[key] = _chain(pool, law, series, size, tangent, ring)
         elif not pool.is_leaf:
             below = _join(pool, order + 1 if shape.chain else size, order, tangent, ring, done)
-            done[key] = _activate(below, shape.chain, size, ring) if shape.chain else below
+            done[key] = _activate(pool, below, size, ring) if shape.chain else below
         elif shape.chain:
             degrees = pool.degree.tolist()
-            series = lambda n: ring.leaf(shape.dim, degrees, n)  # noqa: E731
+            series = lambda ring, n: ring.leaf(shape.dim, degrees, n)  # noqa: E731
             done[key] = _chain(pool, SphereLaw(shape.dim), series, size, tangent, ring)
         else:
             rows = ring.leaf(shape.dim, pool.degree.tolist(), size + 1)
@@ -78,8 +80,11 @@ def _chain(pool: Pool, law, series, size: int, tangent: bool, ring) -> Moments:
     return Moments(rows[0], rows[1] if tangent else None)
 
 
-def _activate(below: Moments, chain: tuple, size: int, ring) -> Moments:
-    order = below.kernel.size - 1
+def _activate(pool: Pool, below: Moments, size: int, ring) -> Moments:
+    chain, order = pool.shape.chain, below.kernel.size - 1
+    if ring.interpolates(below.kernel, pool.shape.corner):
+        found = interpolated_rows(ring, chain, pool.shape.corner, pool.count, size, below.kernel, below.tangent)
+        return Moments(found[0], found[1] if below.tangent else None)
     f, g, h = (layer_matrix(chain, part, size, order, ring) if part == "f" or below.tangent else None for part in "fgh")
     kernel = ring.apply([(f, below.kernel)])
     if below.tangent is None:

@@ -55,6 +55,18 @@ class Shape:
         """Number of means over several children above the deepest leaf."""
         return 0 if self.dim is not None else 1 + max(shape.height for shape, _ in self.groups)
 
+    @cached_property
+    def corner(self) -> float:
+        """Half the number of directions in which the correlations leave the corner where all are 1."""
+        if self.dim is not None:
+            return (self.dim - 1) / 2
+        return sum(count * shape.corner for shape, count in self.groups)
+
+    @property
+    def inner(self) -> bool:
+        """Whether the recursion needs moments of a node with several children inside this tree."""
+        return self.height > (1 if self.chain else 2)
+
     @property
     def is_cube(self) -> bool:
         """Whether this is a mean over several leaves of dimension 1."""

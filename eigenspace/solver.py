@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
+from .certified import Solution, certify, slowest
 from .classes import Pool
 from .moments import root_moments
-from .rings import FloatColumn
+from .rings import FLOAT, FloatColumn
 from .rings.floats import UNIT
-from .shapes import Shape
 from .table import BOUNDS
 
 #: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
@@ -19,22 +18,15 @@ _ORDERS = (48, 68, 96, 136, 192, 272, 384)
 #: further orders, while few classes are open
 _HIGH_ORDERS = (544, 768)
 _FEW = 64
+_METHOD = "moment recursion on classes; all terms non-negative"
 #: number of classes from which a terminal shows progress
 _LONG = 2000
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """Values of the classes of a pool (zeros where not asked), with error bounds and how they were reached."""
-
-    values: FloatColumn
-    error: np.ndarray
-    bound: np.ndarray
-    order: int
-
-
 def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:
     """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
+    if ring is not FLOAT:
+        return certify(pool, asked, kernel, ring, rtol, progress)
     size = len(pool)
     mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
@@ -67,14 +59,14 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
         previous[own] = gap
         open_[own[settled]] = False
         if not open_.any():
-            return Solution(FloatColumn(mantissa, exponent), error, bound, order)
+            return Solution(FloatColumn(mantissa, exponent), error, bound, _METHOD, f"truncation order {order}")
         part, numbers = pool.restrict(open_)
-    slowest = _slowest(pool.shape, kernel)
-    if slowest < inf:
+    rate = slowest(pool.shape, kernel)
+    if rate < inf:
         history = history[: len(orders)]
         late = _onset(pool) / orders[0]
-        _extrapolate(np.flatnonzero(open_), slowest, late, orders, history, scale, mantissa, exponent, error, bound)
-    return Solution(FloatColumn(mantissa, exponent), error, bound, orders[-1])
+        _extrapolate(np.flatnonzero(open_), rate, late, orders, history, scale, mantissa, exponent, error, bound)
+    return Solution(FloatColumn(mantissa, exponent), error, bound, _METHOD, f"truncation order {orders[-1]}")
 
 
 def _passes(orders: Sequence[int], size: int, progress: bool | None):
@@ -125,27 +117,7 @@ def _limit_weights(orders, slowest: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _slowest(shape: Shape, kernel: str) -> float:
-    """Exponent of the slowest truncation in a tree: of the node with the smallest sum of ``(dim - 1) / 2``.
-
-    ``inf``, for no extrapolation, where the coefficients of some dual do not fall like a power.
-    """
-    found = [inf]
-    if not all(a.is_algebraic or a.keeps_angle for a in shape.chain):
-        return inf
-    if shape.chain and shape.dim is None and not shape.is_cube:
-        found.append(_corner(shape) + (0.5 if kernel == "ntk" else 1.5))
-    below = [_slowest(child, kernel) for child, _ in shape.groups if child.height > 0]
-    return min(found + below)
-
-
 def _onset(pool: Pool) -> np.ndarray:
     """Index from which the moments of a class fall: ``degree**2 / (dim - 1)`` times the leaves that share a mean."""
     return pool.shape.leaf_count * pool.degree**2 / max(pool.shape.least_dim - 1, 1)
 
-
-def _corner(shape: Shape) -> float:
-    """Half the number of directions in which the correlations leave the corner where all are 1."""
-    if shape.dim is not None:
-        return (shape.dim - 1) / 2
-    return sum(count * _corner(child) for child, count in shape.groups)

@@ -23,22 +23,21 @@ from math import ceil, comb, log2, pi
 import numpy as np
 
 from ._ellipse import ellipses
-from ._flint import precision, scaled_ball
-from .duals import evaluate, layer_matrix, supports
+from ._flint import precision
+from .duals import evaluate, is_nonnegative, layer_matrix, supports
 from .errors import ConvergenceError
 from .harmonics import multiplicity
+from .rings import FLOAT
 
-#: relative agreement of two rules, in bits, that is asked for
-_AGREEMENT_BITS = 58
 _MOST_NODES = 20000
+#: points of a rule that are worked on together
+_BLOCK = 128
 #: dimension from which the power series is pursued to its highest order, whatever its first terms look like
 _SERIES_DIM = 48
 #: largest number of bits at which the rule of a cube is taken at once
 _RULE_BITS = 256
 #: highest orders of the power series, for eigenvalues alone and for all moments
 _MOST_ORDER, _MOST_ORDER_MOMENTS = 2048, 1024
-#: relative width of a bracket at which a power series counts as summed: roundings at the highest order included
-_SETTLED = 2.0**-43
 
 
 @lru_cache(maxsize=8)
@@ -68,12 +67,17 @@ class SphereLaw:
         """What the number of nodes grows with."""
         return self.dim
 
-    def pursue_series(self, gap: float, ratio: float) -> bool:
+    @property
+    def prefers_series(self) -> bool:
+        """Whether the power series is taken before the rule, whatever its first terms look like."""
+        return self.dim >= _SERIES_DIM
+
+    def pursue_series(self, gap: float, ratio: float, settled: float) -> bool:
         """Whether a relative width ``gap`` of the brackets settles when the order rises by ``ratio``.
 
         Behind its peak, the series of a ReLU kernel loses ``order**(-dim / 2)``.
         """
-        return self.dim >= _SERIES_DIM or gap * ratio ** (-self.dim / 2) < _SETTLED
+        return self.prefers_series or gap * ratio ** (-self.dim / 2) < settled
 
     def multiplicity(self, degree: int) -> int:
         """Number of eigenfunctions of a degree."""
@@ -115,13 +119,14 @@ class CubeLaw:
     bits: int
 
     is_finite = True
+    prefers_series = False
 
     @property
     def extent(self) -> int:
         """What the number of nodes grows with."""
         return self.bits
 
-    def pursue_series(self, gap: float, ratio: float) -> bool:
+    def pursue_series(self, gap: float, ratio: float, settled: float) -> bool:
         """Whether to raise the order of the power series; for few bits the rule is cheaper."""
         return self.bits > _RULE_BITS
 
@@ -166,17 +171,22 @@ def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: i
     from flint import arb, arb_mat
 
     points, masses = law.points(nodes, bits)
-    kernels, tangents = zip(*(evaluate(chain, t, t) for t in points))
-    signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in _polynomials(law, degrees, points)])
-    powers = []
-    for k in kernels:
-        line = [arb(1)]
-        for _ in range(size - 1):
-            line.append(line[-1] * k)
-        powers.append(line)
-    results = [signed * arb_mat(powers)]
-    if tangent:
-        results.append(signed * arb_mat([[h * x for x in line] for h, line in zip(tangents, powers)]))
+    polynomials = _polynomials(law, degrees, points)
+    results = [arb_mat(len(degrees), size) for _ in range(1 + tangent)]
+    # in blocks of points, so that the powers of all kernel values need not be there at once
+    for start in range(0, len(points), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        kernels, tangents = zip(*(evaluate(chain, t, t) for t in points[part]))
+        signed = arb_mat([[m * p for m, p in zip(masses[part], row[part])] for row in polynomials])
+        powers = []
+        for k in kernels:
+            line = [arb(1)]
+            for _ in range(size - 1):
+                line.append(line[-1] * k)
+            powers.append(line)
+        results[0] += signed * arb_mat(powers)
+        if tangent:
+            results[1] += signed * arb_mat([[h * x for x in line] for h, line in zip(tangents, powers)])
     return results
 
 
@@ -191,8 +201,7 @@ def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, con
     """
     from flint import arb
 
-    last = [a for a in chain if not a.keeps_angle][-1:]
-    even = 1 if last and last[0].is_nonnegative else 2
+    even = 1 if is_nonnegative(chain) else 2
     corner = [constant[j - j % even] for j in range(size)]
     factors = [arb(1), evaluate(chain, arb(1), arb(1))[1]][: 1 + tangent]
     limits = [arb(1) / law.multiplicity(k) for k in degrees]
@@ -202,22 +211,23 @@ def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, con
 def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: int, tangent: bool) -> list:
     """Rows of ``E[K^j P_k]`` and, with ``tangent``, of ``E[T K^j P_k]``, for ``j < size`` and ascending ``degrees``.
 
-    ``series(n)`` gives the rows of the moments ``E[t^i P_k]``, ``i < n``, of the law.  The power series of the chain is
-    taken where it settles within a moderate order, the rule of the law otherwise.
+    ``series(ring, n)`` gives the rows of the moments ``E[t^i P_k]``, ``i < n``, of the law.  The power series of the
+    chain is taken where it settles within a moderate order, the rule of the law otherwise.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
     order, most = max(64, max(degrees) + 16), _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
+    probe = ring if ring is FLOAT or law.prefers_series else FLOAT
     while True:
-        rows = _series_rows(ring, chain, series(order + 2), min(size, 4), tangent)
-        gap = max(float(np.max(_open_gaps(ring, r)[:, 1 - part :])) for part, r in enumerate(rows))
-        if gap < _SETTLED and order >= 2 * size:
-            return rows if size <= 4 else _series_rows(ring, chain, series(order + 2), size, tangent)
-        if order >= most or not law.pursue_series(gap, most / order):
+        rows = _series_rows(probe, chain, series(probe, order + 2), min(size, 4), tangent)
+        gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
+        if probe is ring and gap < ring.settled and order >= 2 * size:
+            return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
+        if order >= most or probe is not ring or not law.pursue_series(gap, most / order, ring.settled):
             break
         order *= 2
     zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
     # from the first moments on, moments fall at most like the size of the corner where all correlations are 1
-    smallest = min(ring.smallest_log2(r) for r in rows) - law.extent * log2(size) / 2
+    smallest = min(probe.smallest_log2(r) for r in rows) - law.extent * log2(size) / 2
     return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest)
 
 
@@ -256,15 +266,25 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
     a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))``
     ball operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
     """
-    bits = ceil(_AGREEMENT_BITS + 60 - smallest + 1.4 * max(degrees))
+    from flint import arb
+
+    bits = ceil(ring.fine_bits + 60 - smallest + 1.4 * max(degrees))
     proofs = () if law.is_finite else ellipses(chain)
     if law.is_finite or proofs:
-        nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - _AGREEMENT_BITS)
+        nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - ring.fine_bits)
         with precision(bits):
             tables = _tables(chain, law, degrees, size, tangent, nodes, bits, zeros)
-            errors = [_relative(table, bound) for table, bound in zip(tables, bounds)]
             majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
-            return [ring.rows_from_balls(*three, False) for three in zip(tables, majorants, errors)]
+            peaks = 1.0, float(evaluate(chain, arb(1), arb(1))[1])
+            return [
+                ring.rows_from_rule(*three, is_nonnegative(chain), peak)
+                for *three, peak in zip(tables, majorants, bounds, peaks)
+            ]
+    if ring is not FLOAT:
+        raise ConvergenceError(
+            f"the error of the quadrature rule of ({', '.join(a.name for a in chain)}) over {law} is not proved: "
+            f"an activation supplies no bound in the complex plane; use ring=eigenspace.FLOAT for an estimate"
+        )
     nodes = 2 * ceil(0.25 * (max(degrees) + law.extent) + 0.16 * bits + 10)
     before = None
     while nodes <= _MOST_NODES:
@@ -315,23 +335,6 @@ def _tables(chain, law, degrees, size: int, tangent: bool, nodes: int, bits: int
             table[i][j] = arb(0)
     tables[0][0][0] = arb(1)
     return tables
-
-
-def _relative(table, log2_errors: np.ndarray) -> np.ndarray:
-    """Relative errors from the radii of the balls and the proved errors of the rule; 0 for exact entries."""
-    out = np.zeros(log2_errors.shape)
-    for i, line in enumerate(table):
-        for j, value in enumerate(line):
-            if not value.is_exact():
-                below = value.abs_lower()
-                rule = 2.0 ** (log2_errors[i, j] - _log2(below)) if below > 0 else np.inf
-                out[i, j] = (rule + float(value.rad() / below)) * (1 + 1e-9) if below > 0 else np.inf
-    return out
-
-
-def _log2(value) -> float:
-    mantissa, exponent = scaled_ball(value)
-    return log2(mantissa) + exponent
 
 
 def _difference(table, other) -> np.ndarray:

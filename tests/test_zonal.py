@@ -14,7 +14,7 @@ import eigenspace as es
 from eigenspace import zonal
 from eigenspace._flint import precision
 from eigenspace.harmonics import gegenbauer, multiplicity
-from eigenspace.rings import FLOAT
+from eigenspace.rings import FLOAT, FloatRing
 from eigenspace.zonal import CubeLaw, SphereLaw, chain_rows
 
 RELU, RBF = es.relu, es.rbf(0.4)
@@ -24,21 +24,21 @@ names = lambda chain: "-".join(a.name for a in chain)
 
 
 def sphere_series(dim, degrees):
-    return lambda n: FLOAT.leaf(dim, degrees, n)
+    return lambda ring, n: ring.leaf(dim, degrees, n)
 
 
 def cube_series(bits, degrees):
     """Moments of the mean of ``bits`` signs against products of ``k`` of them, joined sign by sign."""
 
-    def series(n):
-        signs = FLOAT.weigh(FLOAT.leaf(1, (0, 1), n), Fraction(1, bits))
+    def series(ring, n):
+        signs = ring.weigh(ring.leaf(1, (0, 1), n), Fraction(1, bits))
         rows = []
         for k in degrees:
-            current = FLOAT.unit(n)
+            current = ring.unit(n)
             for i in range(bits):
-                current = FLOAT.convolve(current, [0], signs, [int(i < k)])
+                current = ring.convolve(current, [0], signs, [int(i < k)])
             rows.append(current)
-        return FLOAT.stack(rows)
+        return ring.stack(rows)
 
     return series
 
@@ -48,7 +48,7 @@ def forced(monkeypatch, route, *request):
     calls = []
     rule = zonal._rule_rows
     monkeypatch.setattr(zonal, "_rule_rows", lambda *a: calls.append("rule") or rule(*a))
-    monkeypatch.setattr(zonal, "_SETTLED", -1.0 if route == "rule" else 2.0**-25)
+    monkeypatch.setattr(FloatRing, "settled", -1.0 if route == "rule" else 2.0**-25)
     for law in (SphereLaw, CubeLaw):
         monkeypatch.setattr(law, "pursue_series", lambda self, *a: route == "series")
     rows = chain_rows(*request)
@@ -98,7 +98,7 @@ def test_rule_and_series_agree_on_cubes(monkeypatch, chain, bits):
     degrees = list(range(bits + 1))
     request = FLOAT, chain, CubeLaw(bits), cube_series(bits, degrees), degrees, SIZE, True
     # the mean of few signs is often 1: the brackets of a ReLU series stay wide, and must hold all the same
-    series = zonal._series_rows(FLOAT, chain, request[3](200), SIZE, True)
+    series = zonal._series_rows(FLOAT, chain, request[3](FLOAT, 200), SIZE, True)
     rule = forced(monkeypatch, "rule", *request)
     for a, b in zip(series, rule, strict=True):
         one, two = brackets(a, degrees), brackets(b, degrees)
@@ -235,6 +235,6 @@ def test_proved_rule_and_the_rule_that_agrees_with_itself(monkeypatch, chain, di
 def test_degree_beyond_what_the_rule_can_do_is_an_error_that_names_the_knob(monkeypatch):
     monkeypatch.setattr(zonal, "ellipses", lambda chain: ())
     monkeypatch.setattr(zonal, "_MOST_NODES", 10)
-    monkeypatch.setattr(zonal, "_SETTLED", -1.0)
+    monkeypatch.setattr(FloatRing, "settled", -1.0)
     with pytest.raises(es.ConvergenceError, match="degree"):
         chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), sphere_series(3, [0, 9]), [0, 9], 2, False)

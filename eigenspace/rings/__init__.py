@@ -11,18 +11,25 @@ power-series coefficients, ``apply``.  Every number is non-negative, so nothing 
 A column is what a table holds of a ring: one number per class.
 """
 
+import re
+
 from ..errors import UnsupportedError
+from .balls import BallColumn, BallRing, ball
 from .floats import FLOAT, FloatColumn, FloatRing
 
-__all__ = ["FLOAT", "FloatColumn", "FloatRing", "named"]
+__all__ = ["FLOAT", "BallColumn", "BallRing", "FloatColumn", "FloatRing", "ball", "named"]
 
 
 def named(name: str):
     """The ring of a name, as tables and files have it.
 
-    >>> named("float")
-    eigenspace.FLOAT
+    >>> named("float"), named("ball(128)")
+    (eigenspace.FLOAT, eigenspace.ball(128))
     """
     if name == FLOAT.name:
         return FLOAT
-    raise UnsupportedError(f"ring must be 'float', got {name!r}; read the file with the version that wrote it")
+    if match := re.fullmatch(r"ball\((\d+)\)", name):
+        return ball(int(match[1]))
+    raise UnsupportedError(
+        f"ring must be 'float' or 'ball(bits)', got {name!r}; read the file with the version that wrote it"
+    )

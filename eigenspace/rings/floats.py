@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import factorial
+from math import factorial, log2
 
 import numpy as np
 
@@ -106,6 +106,14 @@ class FloatRing:
     """
 
     name = "float"
+    #: matrices of activations are kept for the next call
+    keeps_matrices = True
+    #: relative accuracy in bits of the power series before they are rounded
+    coefficient_bits = 64
+    #: bits of relative accuracy that are asked of a rule before it is rounded
+    fine_bits = 58
+    #: relative width of a bracket at which a power series counts as summed: roundings at the highest order included
+    settled = 2.0**-43
 
     def __repr__(self) -> str:
         return "eigenspace.FLOAT"
@@ -257,6 +265,10 @@ class FloatRing:
         tail_m, tail_e = (np.array(column) for column in zip(*tails))
         return Matrix(mantissa, exponent, tail_m, tail_e)
 
+    def rows_from_rule(self, table, majorants, log2_errors: np.ndarray, nonnegative: bool, peak: float) -> Rows:
+        """Rows from balls of moments ``E[S^j ...]`` by a rule, and the binary logarithms of its absolute errors."""
+        return self.rows_from_balls(table, majorants, _relative(table, log2_errors), False)
+
     def rows_from_balls(self, moments, majorants, errors: np.ndarray, estimated: bool) -> Rows:
         """Rows from balls of moments ``E[S^j ...]`` and their majorants, with the relative errors of the moments."""
         value_m, value_e = _from_balls(moments)
@@ -267,6 +279,10 @@ class FloatRing:
         return self._scale(rows, _factorials(rows.size, True))
 
     # questions ---------------------------------------------------------------------------------------
+
+    def interpolates(self, a: Rows, corner: float) -> bool:
+        """Never: a node sums a power series (see `BallRing.interpolates`)."""
+        return False
 
     def zero_mask(self, a: Rows) -> np.ndarray:
         """Where an element is exactly zero, shape ``(classes, size)``."""
@@ -368,6 +384,23 @@ def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:
         for n in np.flatnonzero(~((line > 1e-290) & (line < 1e290))):
             mantissa[r, n], exponent[r, n] = scaled_ball(row[n])
     return mantissa, exponent
+
+
+def _relative(table, log2_errors: np.ndarray) -> np.ndarray:
+    """Relative errors from the radii of balls and the proved errors of their rule; 0 for exact entries."""
+    out = np.zeros(log2_errors.shape)
+    for i, line in enumerate(table):
+        for j, value in enumerate(line):
+            if not value.is_exact():
+                below = value.abs_lower()
+                rule = 2.0 ** (log2_errors[i, j] - _log2(below)) if below > 0 else np.inf
+                out[i, j] = (rule + float(value.rad() / below)) * (1 + 1e-9) if below > 0 else np.inf
+    return out
+
+
+def _log2(value) -> float:
+    mantissa, exponent = scaled_ball(value)
+    return log2(mantissa) + exponent
 
 
 @lru_cache(maxsize=64)

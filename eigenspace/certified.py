@@ -1,0 +1,166 @@
+"""Certified eigenvalues: balls that are proved to contain them, made as narrow as asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, inf, log2
+
+import numpy as np
+
+from ._render import bound_text
+from .classes import Pool
+from .duals import is_nonnegative
+from .errors import ConvergenceError
+from .moments import root_moments
+from .rings import BallColumn, BallRing
+from .rings.balls import relative_error
+from .shapes import Shape
+from .table import BOUNDS
+
+#: truncation orders of the power series; the last two only where no moments of inner nodes are needed
+_ORDERS = (64, 128, 256, 512, 1024, 2048, 4096)
+_ORDERS_INNER = _ORDERS[:-2]
+#: first and largest number of nodes of the one-sided interpolation
+_FIRST_NODES, _MOST_NODES = 32, 1100
+#: bits beyond those that the relative error asks for
+_GUARD_BITS = 96
+#: a prediction has to miss the aim by this factor before it ends a search
+_HOPELESS = 4.0
+#: largest step of the number of nodes
+_STRIDE = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Values of the classes of a pool (zeros where not asked), with error bounds and how they were reached."""
+
+    values: object
+    error: np.ndarray
+    bound: np.ndarray
+    method: str
+    order: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One setting of the recursion: a truncation order and, for interpolation, a number of nodes."""
+
+    order: int
+    nodes: int = 0
+
+    @property
+    def text(self) -> str:
+        """For the provenance of a table."""
+        return f"{self.nodes} nodes" if self.nodes else f"truncation order {self.order}"
+
+
+def certify(pool: Pool, asked: np.ndarray, kernel: str, ring: BallRing, rtol: float, progress) -> Solution:
+    """Balls of relative error at most ``rtol``.
+
+    The power series is summed to rising orders while that can settle; then the joins over single leaves interpolate
+    (see `eigenspace.one_sided`), with more and more nodes.
+    """
+    search = Search(pool, asked, kernel, max(ring.bits, ceil(-log2(rtol)) + _GUARD_BITS), rtol)
+    search.run()
+    if search.open.any():
+        worst = int(np.argmax(np.where(search.open, search.gap, 0)))
+        reached = search.gap[worst]
+        raise ConvergenceError(
+            f"rtol={rtol:g} is out of reach for {np.count_nonzero(search.open)} of {np.count_nonzero(asked)} classes: "
+            f"the ball of interaction {pool.pattern(worst)} has relative error {bound_text(reached)} at "
+            f"{search.last.text}; ask for rtol >= {bound_text(2 * reached)} or lower degrees, or take "
+            f"ring=eigenspace.FLOAT for an estimate"
+        )
+    exact = np.array([ball.is_exact() for ball in search.balls])
+    bound = np.where(exact, BOUNDS.index("exact"), BOUNDS.index("proved")).astype(np.uint8)
+    return Solution(BallColumn(ring, tuple(search.balls)), search.gap, bound, search.method, search.last.text)
+
+
+class Search:
+    """The narrowest balls found so far, one for each class of a pool, and their relative errors."""
+
+    def __init__(self, pool: Pool, asked: np.ndarray, kernel: str, bits: int, rtol: float):
+        from flint import arb
+
+        self.pool, self.kernel, self.bits, self.rtol = pool, kernel, bits, rtol
+        self.balls, self.gap = [arb(0)] * len(pool), np.where(asked, inf, 0.0)
+        self.open, self.last, self.interpolated = asked.copy(), None, False
+
+    @property
+    def method(self) -> str:
+        """What was done, for the provenance of a table."""
+        joins = "; joins by one-sided interpolation" if self.interpolated else ""
+        return f"moment recursion on classes in balls{joins}"
+
+    def run(self, orders: Sequence[int] | None = None, most_nodes: int = _MOST_NODES) -> None:
+        """Series first, then interpolation, until all is settled or the next steps are not going to do it."""
+        shape = self.pool.shape
+        rate, joins = slowest(shape, self.kernel), list(_joins(shape))
+        orders = orders or (_ORDERS_INNER if shape.inner else _ORDERS)
+        least = int(self.pool.degree.max()) + 16
+        for order in sorted({max(order, least) for order in orders}):
+            self.step(Step(order))
+            if not self.open.any():
+                return
+            if joins and self._needed(rate) * order > orders[-1]:
+                break
+        if not joins:
+            return
+        moments = 4 if any(is_folded(join) for join in joins) else 2
+        nodes = min(_FIRST_NODES, most_nodes)
+        while True:
+            self.step(Step(max(moments * nodes + 4, least), nodes))
+            if not self.open.any():
+                return
+            wanted = nodes * self._needed(2 * rate)
+            if nodes == most_nodes or nodes > _FIRST_NODES and wanted > _HOPELESS * most_nodes:
+                return
+            nodes = min(most_nodes, ceil(min(max(1.1 * wanted, 1.25 * nodes), _STRIDE * nodes)))
+
+    def step(self, step: Step) -> None:
+        """One pass of the recursion over all open classes."""
+        part, numbers = self.pool.restrict(self.open)
+        small = max((-float(ball.mid().log()) for ball in self.balls if ball.mid() > 0), default=0.0) / log2(2)
+        ring = BallRing(self.bits + (max(0, ceil(1.5 * small)) if step.nodes else 0), step.nodes)
+        rows, index = root_moments(part, self.kernel, step.order, ring)
+        found = ring.moments(rows, index)
+        for c in np.flatnonzero(self.open):
+            ball = found[numbers[c]]
+            gap = relative_error(ball)
+            if gap < self.gap[c] or not step.nodes:
+                self.balls[c], self.gap[c] = ball, gap
+            self.open[c] = gap > self.rtol
+        self.last, self.interpolated = step, self.interpolated or step.nodes > 0
+
+    def _needed(self, rate: float) -> float:
+        """By which factor an order or number of nodes has to rise, if relative errors fall with its power ``-rate``."""
+        if rate == inf:
+            return 2.0
+        return float(np.max(self.gap[self.open]) / self.rtol) ** (1 / rate)
+
+
+def slowest(shape: Shape, kernel: str) -> float:
+    """Exponent of the slowest power series in a tree: of the join with the fewest directions out of the corner.
+
+    ``inf`` where the coefficients of some dual do not fall like a power.
+    """
+    found = [inf]
+    if not all(a.is_algebraic or a.keeps_angle for a in shape.chain):
+        return inf
+    if shape.chain and shape.dim is None and not shape.is_cube:
+        found.append(shape.corner + (0.5 if kernel == "ntk" else 1.5))
+    return min(found + [slowest(child, kernel) for child, _ in shape.groups if child.height > 0])
+
+
+def _joins(shape: Shape):
+    """The joins that can interpolate: an activation over means of single leaves and cubes, nothing cut off below."""
+    if shape.dim is None and not shape.is_cube:
+        if shape.chain and all(child.dim is not None or child.is_cube for child, _ in shape.groups):
+            if shape.corner > 0:
+                yield shape
+        for child, _ in shape.groups:
+            yield from _joins(child)
+
+
+def is_folded(join: Shape) -> bool:
+    """Whether the mean of the children of a join may be negative."""
+    return not all(is_nonnegative(child.chain) for child, _ in join.groups)
