@@ -83,7 +83,7 @@ class Search:
 
         self.pool, self.kernel, self.bits, self.rtol = pool, kernel, bits, rtol
         self.balls, self.gap = [arb(0)] * len(pool), np.where(asked, inf, 0.0)
-        self.open, self.last, self.interpolated = asked.copy(), None, False
+        self.asked, self.open, self.last, self.interpolated = asked, asked.copy(), None, False
 
     @property
     def method(self) -> str:
@@ -94,7 +94,7 @@ class Search:
     def run(self, orders: Sequence[int] | None = None, most_nodes: int = _MOST_NODES) -> None:
         """Series first, then interpolation, until all is settled or the next steps are not going to do it."""
         shape = self.pool.shape
-        rate, joins = slowest(shape, self.kernel), list(_joins(shape))
+        rate, joins = slowest(shape, self.kernel), list(interpolating_joins(shape))
         orders = orders or (_ORDERS_INNER if shape.inner else _ORDERS)
         least = int(self.pool.degree.max()) + 16
         for order in sorted({max(order, least) for order in orders}):
@@ -116,19 +116,20 @@ class Search:
                 return
             nodes = min(most_nodes, ceil(min(max(1.1 * wanted, 1.25 * nodes), _STRIDE * nodes)))
 
-    def step(self, step: Step) -> None:
-        """One pass of the recursion over all open classes."""
-        part, numbers = self.pool.restrict(self.open)
+    def step(self, step: Step, only_open: bool = True) -> None:
+        """One pass of the recursion over the open classes, or over all that were asked; ``found`` are its balls."""
+        wanted = self.open if only_open else self.asked
+        part, numbers = self.pool.restrict(wanted)
         small = max((-float(ball.mid().log()) for ball in self.balls if ball.mid() > 0), default=0.0) / log2(2)
         ring = BallRing(self.bits + (max(0, ceil(1.5 * small)) if step.nodes else 0), step.nodes)
         rows, index = root_moments(part, self.kernel, step.order, ring)
         found = ring.moments(rows, index)
-        for c in np.flatnonzero(self.open):
-            ball = found[numbers[c]]
+        self.found = {c: found[numbers[c]] for c in np.flatnonzero(wanted)}
+        for c, ball in self.found.items():
             gap = relative_error(ball)
             if gap < self.gap[c] or not step.nodes:
                 self.balls[c], self.gap[c] = ball, gap
-            self.open[c] = gap > self.rtol
+            self.open[c] = self.gap[c] > self.rtol
         self.last, self.interpolated = step, self.interpolated or step.nodes > 0
 
     def _needed(self, rate: float) -> float:
@@ -151,14 +152,14 @@ def slowest(shape: Shape, kernel: str) -> float:
     return min(found + [slowest(child, kernel) for child, _ in shape.groups if child.height > 0])
 
 
-def _joins(shape: Shape):
+def interpolating_joins(shape: Shape):
     """The joins that can interpolate: an activation over means of single leaves and cubes, nothing cut off below."""
     if shape.dim is None and not shape.is_cube:
         if shape.chain and all(child.dim is not None or child.is_cube for child, _ in shape.groups):
             if shape.corner > 0:
                 yield shape
         for child, _ in shape.groups:
-            yield from _joins(child)
+            yield from interpolating_joins(child)
 
 
 def is_folded(join: Shape) -> bool:

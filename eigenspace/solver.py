@@ -9,6 +9,7 @@ import numpy as np
 from .certified import Solution, certify, slowest
 from .classes import Pool
 from .moments import root_moments
+from .refinement import is_slow, limit_weights, refine
 from .rings import FLOAT, FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS
@@ -60,13 +61,20 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
         open_[own[settled]] = False
         if not open_.any():
             return Solution(FloatColumn(mantissa, exponent), error, bound, _METHOD, f"truncation order {order}")
+        few = np.count_nonzero(open_) <= _FEW
+        if few and is_slow(pool.shape, kernel, order, orders[-1], float(np.max(previous[open_])), rtol):
+            orders = orders[: step + 1]
+            break
         part, numbers = pool.restrict(open_)
-    rate = slowest(pool.shape, kernel)
+    rate, method = slowest(pool.shape, kernel), _METHOD
     if rate < inf:
         history = history[: len(orders)]
         late = _onset(pool) / orders[0]
         _extrapolate(np.flatnonzero(open_), rate, late, orders, history, scale, mantissa, exponent, error, bound)
-    return Solution(FloatColumn(mantissa, exponent), error, bound, _METHOD, f"truncation order {orders[-1]}")
+    if np.count_nonzero(open_) <= _FEW:
+        done = refine(pool, open_, kernel, rtol, mantissa, exponent, error, bound)
+        method += f"; {done}" if done else ""
+    return Solution(FloatColumn(mantissa, exponent), error, bound, method, f"truncation order {orders[-1]}")
 
 
 def _passes(orders: Sequence[int], size: int, progress: bool | None):
@@ -90,7 +98,7 @@ def _extrapolate(own, slowest: float, late, orders, history, scale, mantissa, ex
     """
     if len(orders) < 4:
         return
-    full, fewer, fewest = (_limit_weights(orders[k:], slowest) for k in range(3))
+    full, fewer, fewest = (limit_weights(orders[k:], slowest, 0.5) for k in range(3))
     # roundings of the sums themselves, a few units per term, as the weights amplify them
     noise = 6 * UNIT * float(np.abs(full) @ np.array(orders))
     # the slower the series, the less the elimination of a few terms proves
@@ -107,14 +115,6 @@ def _extrapolate(own, slowest: float, late, orders, history, scale, mantissa, ex
             exponent[i] = scale[i] + shift
             error[i] = spread / limit
             bound[i] = BOUNDS.index("estimated")
-
-
-def _limit_weights(orders, slowest: float) -> np.ndarray:
-    """Weights of the values at the given orders in their extrapolated limit."""
-    relative = np.array(orders, dtype=float) / orders[-1]
-    powers = [0.0] + [slowest + i / 2 for i in range(len(orders) - 1)]
-    weights = np.linalg.solve(np.array([relative**-p for p in powers]), np.eye(len(orders))[0])
-    return weights / weights.sum()
 
 
 def _onset(pool: Pool) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""Floats for the classes whose power series are too slow: one-sided interpolation, and the limit of its sequence."""
+
+from collections.abc import Sequence
+from math import inf
+
+import numpy as np
+
+from ._flint import precision, scaled_ball
+from .certified import Search, Step, interpolating_joins, is_folded, slowest
+from .classes import Pool
+from .rings.floats import UNIT
+from .shapes import Shape
+from .table import BOUNDS
+
+#: numbers of nodes
+_NODES = (48, 72, 108, 162, 243)
+_BITS = 160
+#: from which truncation order on the power series is given up, where its later terms are not going to suffice
+_DECISIVE = 128
+
+
+def is_slow(shape: Shape, kernel: str, order: int, last: int, gap: float, rtol: float) -> bool:
+    """Whether interpolation takes over: a power series at ``order`` will not reach ``rtol`` at its ``last`` order."""
+    if order < _DECISIVE or not any(interpolating_joins(shape)):
+        return False
+    rate = slowest(shape, kernel)
+    return rate < inf and gap * (last / order) ** -rate > 2 * rtol
+
+
+def refine(pool: Pool, open_: np.ndarray, kernel: str, rtol: float, mantissa, exponent, error, bound) -> str | None:
+    """Replace the values of the open classes wherever this narrows their errors; what was done, or None.
+
+    The enclosures of `one_sided` are proved and reported as *rounded*.  Where the join that reads the leaves is the
+    whole network, their centres have an expansion in powers of ``1 / nodes`` that starts with twice the exponent of the
+    power series; its limit, with an error estimated by leaving out the first number of nodes and from a second family
+    of exponents, is reported as *estimated* where it is sharper.
+    """
+    joins = list(interpolating_joins(pool.shape))
+    if not joins:
+        return None
+    search = Search(pool, open_, kernel, _BITS, rtol)
+    moments = 4 if any(is_folded(join) for join in joins) else 2
+    least, centres = int(pool.degree.max()) + 16, []
+    for nodes in _NODES:
+        search.step(Step(max(moments * nodes + 4, least), nodes), only_open=False)
+        centres.append(search.found)
+        if not search.open.any():
+            break
+    limits = {}
+    if search.open.any() and not pool.shape.inner and slowest(pool.shape, kernel) < inf:
+        limits = _limits(np.flatnonzero(search.open), centres, 2 * slowest(pool.shape, kernel))
+    done, kinds = False, set()
+    for c in np.flatnonzero(open_):
+        value, doubt, kind = search.balls[c], search.gap[c] + 2 * UNIT, "rounded"
+        if c in limits and limits[c][1] < doubt:
+            (value, doubt), kind = limits[c], "estimated"
+        if doubt < error[c]:
+            mantissa[c], exponent[c] = scaled_ball(value)
+            error[c], bound[c], done = doubt, BOUNDS.index(kind), True
+            kinds.add(kind)
+    if not done:
+        return None
+    limit = " and their limit" if "estimated" in kinds else ""
+    return f"one-sided interpolation at {nodes} nodes{limit} for {np.count_nonzero(open_)} classes"
+
+
+def _limits(classes, centres: Sequence[Sequence], rate: float) -> dict:
+    """Limits of the centres as (ball, relative error), by class."""
+    full, fewer = limit_weights(_NODES, rate, 1.0), limit_weights(_NODES[1:], rate, 1.0)
+    other = limit_weights(_NODES, rate, 0.5)
+    noise = 8 * UNIT
+    found = {}
+    with precision(_BITS):
+        for c in classes:
+            last = centres[-1][c].mid()
+            if last.is_zero():
+                continue
+            # differences first: the weights would amplify the roundings of the values
+            steps = np.array([float(line[c].mid() / last - 1) for line in centres])
+            limit = float(full @ steps)
+            doubt = 4 * abs(limit - float(fewer @ steps[1:])) + abs(limit - float(other @ steps)) + noise
+            found[c] = last * (1 + limit), doubt
+    return found
+
+
+def limit_weights(orders: Sequence[int], rate: float, step: float) -> np.ndarray:
+    """Weights of values at the given orders in their limit, for errors in powers ``rate + i * step`` of the order.
+
+    >>> limit_weights((1, 2), 1.0, 1.0).round(12).tolist()
+    [-1.0, 2.0]
+    """
+    relative = np.array(orders, dtype=float) / orders[-1]
+    powers = [0.0] + [rate + i * step for i in range(len(orders) - 1)]
+    weights = np.linalg.solve(np.array([relative**-p for p in powers]), np.eye(len(orders))[0])
+    return weights / weights.sum()
