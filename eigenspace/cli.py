@@ -107,6 +107,14 @@ OutputOption = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+RingOption = Annotated[
+    str,
+    typer.Option(
+        metavar="float|ball:BITS", help="Floats with an error bound, or balls proved to hold the eigenvalues.",
+        rich_help_panel=_WHICH,
+    ),
+]
+RtolOption = Annotated[float, typer.Option(help="Relative error to aim for.", rich_help_panel=_WHICH)]
 DigitsOption = Annotated[
     int, typer.Option(help="Significant digits, as far as they are known.", rich_help_panel=_OUTPUT)
 ]
@@ -155,6 +163,8 @@ def table(
         int | None,
         typer.Option(help="The largest, until this many eigenfunctions are listed.", rich_help_panel=_WHICH),
     ] = None,
+    ring: RingOption = "float",
+    rtol: RtolOption = 1e-12,
     format: FormatOption = None,
     output: OutputOption = None,
     plot: Annotated[
@@ -180,7 +190,8 @@ def table(
     targets = _targets(output, format, plot)
     if degree is None and min_value is None and count is None:
         degree = 4
-    result = es.spectrum(net, kernel=kernel, degree=degree, min_value=min_value, count=count)
+    which = {"degree": degree, "min_value": min_value, "count": count}
+    result = es.spectrum(net, kernel=kernel, **which, ring=_ring(ring), rtol=rtol)
     names = None if columns is None else columns.split(",")
     for path, form in targets:
         if path is None and form is Format.text and sys.stdout.isatty():
@@ -216,6 +227,8 @@ def eigenvalue(
     head: HeadOption = None,
     activation: ActivationOption = "relu",
     kernel: KernelOption = "ntk",
+    ring: RingOption = "float",
+    rtol: RtolOption = 1e-12,
     format: FormatOption = None,
     output: OutputOption = None,
     digits: DigitsOption = 12,
@@ -223,7 +236,7 @@ def eigenvalue(
     """Print one eigenvalue of a network's kernel, with its error bound and multiplicity."""
     net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
     targets = _targets(output, format)
-    result = es.eigenvalue(net, _degrees(degrees), kernel=kernel)
+    result = es.eigenvalue(net, _degrees(degrees), kernel=kernel, ring=_ring(ring), rtol=rtol)
     for path, form in targets:
         _write(_eigenvalue_text(result, form, digits), path)
 
@@ -273,6 +286,13 @@ def _activation(text):
     except ValueError:
         raise ValueError(f"--activation {name} takes a number, got {text!r}; use {name}:0.25") from None
     return getattr(es, name)(*numbers) if numbers else getattr(es, name)
+
+
+def _ring(text):
+    name, *words = text.split(":")
+    if (name, len(words)) not in (("float", 0), ("ball", 1)):
+        raise ValueError(f"--ring must be float or ball:BITS, got {text!r}; use ball:128 for 38 digits")
+    return es.ball(_integer(words[0], "--ring", "--ring ball:128")) if words else es.FLOAT
 
 
 def _degrees(text):
@@ -340,7 +360,7 @@ def _eigenvalue_text(ev, form, digits):
     degrees = {leaf: degree for leaf, degree in enumerate(ev.degrees) if degree}
     if form is Format.json:
         fields = {
-            "value": ev.value,
+            "value": ev.value if isinstance(ev.value, float) else ev.text(_all_digits(ev.error)),
             "log10": ev.log10 if math.isfinite(ev.log10) else str(ev.log10),
             "error": ev.error,
             "bound": ev.bound,
@@ -370,6 +390,11 @@ def _eigenvalue_text(ev, form, digits):
     columns = (_render.Column(name, name, (text,), kind) for name, (text, kind) in fields.items())
     sheet = _render.Sheet(tuple(columns))
     return _render.latex(sheet) if form is Format.latex else _render.markdown(sheet)
+
+
+def _all_digits(error):
+    """How many digits a relative error leaves."""
+    return max(17, 2 - math.floor(math.log10(error))) if error else 17
 
 
 def _write(text, path):

@@ -23,6 +23,8 @@ from .table import EigenTable, Eigenvalue, Provenance
 _MOST_DEGREE = 64
 #: largest total degree of one eigenvalue
 _LARGEST = 20000
+#: default relative error
+_RTOL = 1e-12
 #: relative error while searching
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
@@ -31,7 +33,7 @@ _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
 
 def eigenvalue(
-    net: Network, degrees, kernel: str = "ntk", *, ring: FloatRing = FLOAT, rtol: float = 1e-12, layer=None
+    net: Network, degrees, kernel: str = "ntk", *, ring: FloatRing | BallRing = FLOAT, rtol: float = _RTOL, layer=None
 ) -> Eigenvalue:
     r"""One eigenvalue of the NNGP kernel or the NTK of a network.
 
@@ -51,15 +53,16 @@ def eigenvalue(
     kernel
         ``"nngp"`` or ``"ntk"``.
     ring
-        Number system; `FLOAT`.
+        Number system: `FLOAT`, or `ball(bits)` for a ball that is proved to hold the eigenvalue.
     rtol
-        Relative error to aim for; what was reached is in ``.error``.
+        Relative error to aim for.  In floats, what was reached is in ``.error``; in balls it is reached, or a
+        `ConvergenceError` says how far the enclosure got.
 
     Returns
     -------
     Eigenvalue
-        ``value`` (0.0 where it lies below the range of a float), ``log10``, ``error`` (relative bound) and its kind
-        ``bound``, ``multiplicity`` of the class (all placements), indices.
+        ``value`` (a float, 0.0 where it lies below the range of one; or a ``flint.arb``), ``log10``, ``error``
+        (relative bound) and its kind ``bound``, ``multiplicity`` of the class (all placements), indices.
 
     Examples
     --------
@@ -71,13 +74,16 @@ def eigenvalue(
     (55296, '1 1')
     >>> round(eigenvalue(mlp(10**6, 3), 200).log10, 3)
     -828.654
+    >>> from eigenspace import ball
+    >>> eigenvalue(mlp(10, 2), 3, ring=ball(128), rtol=1e-30).text(30)
+    '8.21973514540151244994921538266e-4'
     """
     net, kernel, ring = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
     plan = layout(net)
     pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
     solution = solve(pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
-    call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r})"
+    call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r}{_accuracy(ring, rtol)})"
     return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call)[0]
 
 
@@ -89,8 +95,8 @@ def spectrum(
     min_value: float | None = None,
     count: int | None = None,
     layer=None,
-    ring: FloatRing = FLOAT,
-    rtol: float = 1e-12,
+    ring: FloatRing | BallRing = FLOAT,
+    rtol: float = _RTOL,
     progress: bool | None = None,
 ) -> EigenTable:
     """The table of eigenvalues of a network, one row for each class of multi-degrees up to symmetry.
@@ -108,9 +114,10 @@ def spectrum(
     count
         The classes with the largest eigenvalues, until at least this many eigenfunctions are listed.
     ring
-        Number system; `FLOAT`.
+        Number system: `FLOAT` or `ball(bits)`.
     rtol
-        Relative error to aim for; what was reached is in the column ``error``.
+        Relative error to aim for.  In floats, what was reached is in the column ``error``; in balls every row reaches
+        it, or a `ConvergenceError` is raised.
     progress
         Show a progress bar; by default where the work is long and standard error is a terminal.
 
@@ -121,7 +128,9 @@ def spectrum(
     Notes
     -----
     Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes; the order is 48 in high
-    dimension and rises up to 384 where the series converges slowly (768 for a few classes).
+    dimension and rises up to 384 where the series converges slowly (768 for a few classes).  Where few leaves of small
+    dimension meet, a node interpolates its activation instead (see the page on accuracy): ``O(nodes**2)`` ball
+    operations per class.  The provenance of the table says what was done.
 
     ``min_value`` and ``count`` search degree by degree, up to 64 (1024 on a single leaf).  Raising one degree by two
     never raises an eigenvalue (every monomial moment falls), so two consecutive total degrees below the threshold
@@ -160,7 +169,8 @@ def spectrum(
             count = _check.positive_integer("count", count)
         pool, solution, chosen = _search(plan, kernel, ring, rtol, min_value, count, progress)
         call = f"{name}={min_value if name == 'min_value' else count!r}"
-    return _table(plan, pool, solution, chosen, kernel, ring, f"eigenspace.spectrum(net, {kernel!r}, {call})")
+    call = f"eigenspace.spectrum(net, {kernel!r}, {call}{_accuracy(ring, rtol)})"
+    return _table(plan, pool, solution, chosen, kernel, ring, call)
 
 
 # requests --------------------------------------------------------------------------------------------
@@ -173,6 +183,12 @@ def _request(net, kernel, ring, layer):
     if layer is not None:
         raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
     return net, kernel, ring
+
+
+def _accuracy(ring, rtol: float) -> str:
+    """The arguments that name a ring and an aim, where they are not the defaults."""
+    named = "" if ring is FLOAT else f", ring={ring!r}"
+    return named + ("" if rtol == _RTOL else f", rtol={rtol!r}")
 
 
 def _degrees(net: Network, degrees) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ in the float ring through *majorants*: bounds that hold for a moment and for all
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, inf, nextafter
+from math import ceil, inf, log10, nextafter
 
 import numpy as np
 
@@ -86,6 +86,12 @@ class BallColumn:
         places = np.arange(len(self.balls))[indices]
         return BallColumn(self.ring, tuple(self.balls[i] for i in places))
 
+    def data_text(self, i: int) -> str:
+        """Decimal text for data files: all digits that are certain, and the midpoint to 17 digits at least."""
+        error = relative_error(self.balls[i])
+        known = ceil(-log10(error)) if 0 < error < 1 else 0
+        return self.text(i, known, error) if known > 17 else self.text(i, 17, 0.0)
+
     def to_jsonable(self) -> list[str]:
         """Exact text of every ball: midpoint and radius as an integer times a power of two."""
         return [f"{_dyadic(ball.mid())} +/- {_dyadic(ball.rad())}" for ball in self.balls]
@@ -102,6 +108,16 @@ def _undyadic(text: str):
     mantissa, exponent = (int(part) for part in text.split("*2**"))
     with precision(max(mantissa.bit_length(), 64)):
         return arb(mantissa) * arb(2) ** exponent
+
+
+def _ball(middle, radius):
+    """The ball of a midpoint and a radius; flint moves a radius up by one unit, unless it is taken one unit lower."""
+    from flint import arb
+
+    with precision(64):
+        lower = radius * (1 - arb(2) ** -30).mid() if not radius.is_zero() else radius
+    candidates = [arb(middle, r) for r in (lower.mid(), radius)]
+    return next((ball for ball in candidates if ball.rad() == radius), candidates[-1])
 
 
 @dataclass(frozen=True)
@@ -343,13 +359,7 @@ class BallRing:
 
     def column_from_jsonable(self, texts: Sequence[str]) -> BallColumn:
         """The column that `BallColumn.to_jsonable` wrote."""
-        from flint import arb
-
-        balls = []
-        for text in texts:
-            middle, radius = map(_undyadic, text.split(" +/- "))
-            balls.append(arb(middle, radius))
-        return BallColumn(self, tuple(balls))
+        return BallColumn(self, tuple(_ball(*map(_undyadic, text.split(" +/- "))) for text in texts))
 
     # ----------------------------------------------------------------------------------------------------
 

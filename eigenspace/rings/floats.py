@@ -92,6 +92,10 @@ class FloatColumn:
         """The elements at the given indices (or under a mask)."""
         return FloatColumn(self.mantissa[indices].copy(), self.exponent[indices].copy())
 
+    def data_text(self, i: int) -> str:
+        """Decimal text for data files: 17 digits of the stored number, whatever its error."""
+        return self.text(i, 17, 0.0)
+
     def to_jsonable(self) -> list[str]:
         """Exact text of every element: hexadecimal mantissa and binary exponent."""
         return [f"{float(m).hex()}*2**{int(e)}" for m, e in zip(self.mantissa, self.exponent)]
