@@ -28,20 +28,16 @@ def read_call(text: str) -> tuple[Network, str]:
     >>> read_call("spectrum(open('/etc/passwd'), 'ntk')")
     Traceback (most recent call last):
     ...
-    ValueError: call must be made of networks and activations, got open('/etc/passwd'); rebuild the table with spectrum
+    ValueError: call must be made of networks and activations, got open; rebuild the table with spectrum
     """
     call = _parsed(text)
     if not isinstance(call, ast.Call) or _name(call.func) != "spectrum":
         raise UnsupportedError(
             f"only tables of eigenspace.spectrum can be verified, got one of {_short(call)}; rebuild the table with it"
         )
-    given = dict(zip(("net", "kernel"), call.args, strict=False))
-    for keyword in call.keywords:
-        if keyword.arg in given or len(call.args) > 2:
-            raise _refusal(call)
-        given[keyword.arg] = keyword.value
-    beyond = [name for name in given if name not in ("net", "kernel", "layer", *_CHOICES)]
-    if "net" not in given or beyond:
+    given = dict(zip(("net", "kernel"), call.args)) | {keyword.arg: keyword.value for keyword in call.keywords}
+    known = given.keys() <= {"net", "kernel", "layer", *_CHOICES}
+    if not known or "net" not in given or len(call.args) > 2 or len(given) < len(call.args) + len(call.keywords):
         raise _refusal(call)
     if "layer" in given and _value(given["layer"]) is not None:
         raise UnsupportedError(f"the part of one layer, {_short(call)}, cannot be verified; use a table of all layers")

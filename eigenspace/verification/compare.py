@@ -210,7 +210,7 @@ def _estimates(kernel: str, rows: Sequence[_Row], samples: int, seed: int, max_s
             if not row.terms:
                 found[i] = _Estimate("structure", arb(0), arb(0))
             elif all((i, part) in integrals for _, part in row.terms):
-                found[i] = _integrated([(weight, *integrals[i, part]) for weight, part in row.terms])
+                found[i] = _integrated(row, [integrals[i, part] for _, part in row.terms])
             if found[i] is None or not found[i].uncertainty < _COARSE * row.scale:
                 left.append(i)
     tasks = {(i, part): sampling.Task(part, rows[i].degrees) for i in left for _, part in rows[i].terms}
@@ -252,14 +252,15 @@ def _question(row: _Row, net: Network) -> quadrature.Question:
     return quadrature.Question(tuple(row.degrees.get(leaf, 0) for leaf in net.leaves), max(goal, _DEEPEST))
 
 
-def _integrated(terms) -> _Estimate:
+def _integrated(row: _Row, results) -> _Estimate:
     from flint import arb, fmpq
 
     value, uncertainty = arb(0), arb(0)
-    for weight, part, doubt in terms:
+    for (weight, _), (part, doubt) in zip(row.terms, results):
         share = arb(fmpq(weight.numerator, weight.denominator))
         value, uncertainty = value + share * part, uncertainty + share * doubt
-    return _Estimate("quadrature", value, uncertainty)
+    finite = all(leaf.dim == 1 for _, part in row.terms for leaf in Network((part,), "").leaves)
+    return _Estimate("enumeration" if finite else "quadrature", value, uncertainty)
 
 
 def _sampled(terms) -> _Estimate:

@@ -6,10 +6,9 @@ r"""Few leaves: the integral over their correlations, by a product of double-exp
 
 with :math:`y = \tfrac\pi2 \sinh u`, and the trapezoidal rule in ``u`` [TakahasiMori1974].  One rule serves all
 dimensions :math:`s \ge 2`: it resolves the branch points of ReLU kernels at :math:`\pm 1`, also where several
-correlations reach them together, as well as the narrow peak of a high dimension.  The precision exceeds the smallness of
-the eigenvalue.
-The error of the rule is estimated by the rule of twice the step; what lies beyond the last points is bounded, and
-roundings are enclosed by the balls.
+correlations reach them together, as well as the narrow peak of a high dimension.  The precision exceeds the smallness
+of the eigenvalue.  The error of a rule is estimated by the change from the one before it, of 3/2 the step; what lies
+beyond the last points is bounded, and roundings are enclosed by the balls.
 """
 
 from collections.abc import Sequence
@@ -51,45 +50,36 @@ def finest(net: Network) -> float:
 def integrate(net: Network, kernel: str, questions: Sequence[Question]) -> list[tuple]:
     r"""Pairs of :math:`E[K \prod_u P_{r_u}(\xi_u)]` and its uncertainty, a ball and a ball above 0, for each question.
 
-    All questions share the values of the kernel.  The step falls until every uncertainty (the change from the rule of
-    twice the step, the tails, and the radius of the ball) meets its goal, or the rule would have too many points.
+    All questions share the values of the kernel.  The step falls until every uncertainty (the last change, the tails,
+    and the radius of the ball) meets its goal, or the rule would have too many points.
     """
     from flint import arb
 
     most = [max(column) for column in zip(*(q.degrees for q in questions))]
     # the recurrence of the polynomials widens a ball by at most 1 + sqrt(2) with each degree
     bits = 24 + ceil(log2(1 + sqrt(2)) * sum(most) - min(q.log2_goal for q in questions))
-    # at the end of its range, 1 - t**2 is 2**(-2 * bits / (dim - 1)); it has to keep all its digits
+    # at the end of the range the angle is 2**(-bits / (dim - 1)); a square root at every layer divides by it
     least = min((leaf.dim for leaf in net.leaves if leaf.dim > 1), default=bits)
-    working = bits + ceil(2 * bits / (least - 1))
-    half, results = _LEAST_HALF, []
+    working = bits + ceil(bits * (1 + net.depth) / (least - 1))
+    half, before, results = _LEAST_HALF, None, []
     while True:
         sizes = [2 * half + 1 if leaf.dim > 1 else 2 for leaf in net.leaves]
         if results and prod(sizes) * max(1.0, working * _MOST_POINTS / _MOST_WORK) > _MOST_POINTS:
             return results
         with precision(working):
-            results = _estimates(net, kernel, questions, most, half, bits)
-            goals = [arb(2) ** floor(q.log2_goal) for q in questions]
-            if all(uncertainty < goal for (_, uncertainty), goal in zip(results, goals)):
-                return results
-        half = 2 * ceil(0.75 * half)
+            values, tails = _sums(net, kernel, questions, most, half, bits)
+            if max(sizes) == 2:
+                return [(v, v.rad()) for v in values]
+            if before is not None:
+                goals = [arb(2) ** floor(q.log2_goal) for q in questions]
+                results = [(v, (v - b).abs_upper() + v.rad() + tails) for v, b in zip(values, before)]
+                if all(uncertainty < goal for (_, uncertainty), goal in zip(results, goals)):
+                    return results
+        half, before = ceil(1.5 * half), values
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """Points and weights of one leaf; every ``stride``-th point is one of the rule of ``stride`` times the step.
-
-    ``tail`` bounds what lies beyond the last points.  A stride of 1 means that the rule is exact.
-    """
-
-    points: np.ndarray
-    weights: np.ndarray
-    stride: int
-    tail: object
-
-
-def _estimates(net, kernel, questions, most, half, bits) -> list[tuple]:
-    """Values by one rule, with the change from the rule of twice the step and the tails for uncertainty."""
+def _sums(net, kernel, questions, most, half, bits) -> tuple[list, object]:
+    """Values by the rule of ``half`` points on each side of 0, and what lies beyond the last points at most."""
     from flint import arb
 
     of_dim = {leaf.dim: _rule(leaf.dim, half, bits) for leaf in net.leaves}
@@ -98,23 +88,29 @@ def _estimates(net, kernel, questions, most, half, bits) -> list[tuple]:
     values = kernel_values(net, kernel, {leaf: (axis, axis) for leaf, axis in zip(net.leaves, axes)})
     values = np.broadcast_to(values, [rule.points.size for rule in rules])
     wanted = [sorted({q.degrees[n] for q in questions}) for n in range(len(rules))]
-    fine = [
+    factors = [
         np.array([p * rule.weights for k, p in enumerate(gegenbauers(leaf.dim, highest, rule.points)) if k in degrees])
         for leaf, rule, degrees, highest in zip(net.leaves, rules, wanted, most)
     ]
-    coarse = [rows[:, :: rule.stride] * rule.stride for rows, rule in zip(fine, rules)]
-    by_fine = _contract(values, fine)
-    by_coarse = _contract(values[tuple(slice(None, None, rule.stride) for rule in rules)], coarse)
+    table = _contract(values, factors)
     tails = trace(net, kernel, arb(1)) * sum((rule.tail for rule in rules), arb(0))
-    places = [tuple(line.index(k) for line, k in zip(wanted, q.degrees)) for q in questions]
-    return [(v := by_fine[place], (v - by_coarse[place]).abs_upper() + v.rad() + tails) for place in places]
+    return [table[tuple(line.index(k) for line, k in zip(wanted, q.degrees))] for q in questions], tails
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """Points and weights of one leaf; ``tail`` bounds what lies beyond the last points."""
+
+    points: np.ndarray
+    weights: np.ndarray
+    tail: object
 
 
 def _rule(dim: int, half: int, bits: int) -> _Rule:
     from flint import arb
 
     if dim == 1:
-        return _Rule(np.array([arb(1), arb(-1)]), np.array([arb(1) / 2] * 2), 1, arb(0))
+        return _Rule(np.array([arb(1), arb(-1)]), np.array([arb(1) / 2] * 2), arb(0))
     # beyond `end`, sech(y)**(dim - 1) is below 2**-bits
     decay = bits * log(2) / (dim - 1)
     end = decay + log(1 + sqrt(-expm1(-2 * decay)))
@@ -129,7 +125,7 @@ def _rule(dim: int, half: int, bits: int) -> _Rule:
     # the logarithm of sech falls at least at the rate tanh(end) from there on; terms of a sum replace the integral
     tail = 2 * law_constant(dim) / below ** (dim - 1) / ((dim - 1) * points[-1]) + 4 * weights[-1]
     points, weights = [-t for t in points[:0:-1]] + points, weights[:0:-1] + weights
-    return _Rule(np.array(points), np.array(weights), 2, tail.abs_upper())
+    return _Rule(np.array(points), np.array(weights), tail.abs_upper())
 
 
 def law_constant(dim: int):

@@ -8,9 +8,9 @@ Inactive leaves are drawn from their own law.  An active leaf of degree :math:`r
 with ``w`` the density of the correlation, :math:`c_j` the zeros of :math:`P_r` and :math:`L_j` their Lagrange
 polynomials.  What is subtracted has a degree below ``r`` in :math:`\xi`, so that :math:`P_r` annihilates it in the
 mean.  What is left is :math:`P_r` times a divided difference of ``K`` of order ``r``, of the size of the eigenvalue
-itself; with ``q`` close to :math:`w P_r^2` the sample hardly depends on :math:`\xi`.  Any ``q`` above 0 is right in the
-mean: it is a histogram.  Several active leaves take the product of these operators.  Each draw is paired with its mirror
-image, all correlations negated.
+itself; with ``q`` close to :math:`w P_r^2` the sample hardly depends on :math:`\xi`.  Any ``q`` above 0 is right in
+the mean: it is a histogram.  Several active leaves take the product of these operators.  Each draw is paired with its
+mirror image, all correlations negated.
 """
 
 from collections.abc import Mapping, Sequence
