@@ -142,6 +142,11 @@ def test_bound_below_the_true_error():
     assert not es.verify(spoiled(table, value={2: value}, error={2: 5e-10})).passed
 
 
+def test_an_error_without_end_says_nothing():
+    check = es.verify(spoiled(es.spectrum(es.mlp(6, 1), degree=2), error={1: "inf"}))
+    assert check.passed and [row.verdict for row in check.rows] == ["agrees", "undecided", "agrees"]
+
+
 def test_value_by_monte_carlo():
     table = es.spectrum(es.cnn(8, (1, 2), 2, head="dense"), degree=2)
     for factor in (0.9, 1.1):
@@ -419,6 +424,8 @@ def test_tables_that_contradict_themselves():
         "degrees": {"degrees": {1: [[7, 1]]}},
         "degrees must": {"leaves": 3},
         "degrees must be": {"degrees": {1: [[0, -1]]}},
+        "error must": {"error": {1: "nan"}},
+        "mantissa": {"value": {1: "nan*2**0"}},
         "kernel": {"kernel": "nngp"},
         "call": {"provenance": json.loads(table.to_json())["provenance"] | {"call": "spectrum(exit(), 'ntk')"}},
     }.items():

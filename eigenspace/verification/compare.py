@@ -61,7 +61,14 @@ class _Estimate:
         return self.uncertainty + _STANDARD_ERRORS * (self.standard_error or 0)
 
 
-def verify(table, *, samples: int = 1 << 15, seed: int = 0, max_seconds: float | None = None) -> Verification:
+def verify(
+    table,
+    *,
+    samples: int = 1 << 15,
+    seed: int = 0,
+    max_seconds: float | None = None,
+    progress: bool | None = None,
+) -> Verification:
     r"""Recompute a table by routes that share nothing with the recursion that made it.
 
     The network is rebuilt from the call in the table's provenance. Every eigenvalue is recomputed from its definition
@@ -86,6 +93,8 @@ def verify(table, *, samples: int = 1 << 15, seed: int = 0, max_seconds: float |
         Of the generator; the same seed gives the same report.
     max_seconds
         Stop drawing after this time, with a larger standard error.
+    progress
+        Show a progress bar; by default where the work is long and standard error is a terminal.
 
     Returns
     -------
@@ -121,7 +130,7 @@ def verify(table, *, samples: int = 1 << 15, seed: int = 0, max_seconds: float |
     with precision(_BITS):
         corner = trace(net, kernel, arb(1))
         rows = _rows(table, net, corner)
-    estimates = _estimates(kernel, rows, samples, seed, max_seconds)
+    estimates = _estimates(kernel, rows, (samples, seed, max_seconds, progress))
     verified = (_compared(table, i, row, estimate) for i, (row, estimate) in enumerate(zip(rows, estimates)))
     return Verification(
         network=net.call,
@@ -164,8 +173,10 @@ def _rows(table: EigenTable, net: Network, corner) -> list[_Row]:
         first = {shapes[part]: part for part in reversed(seeing)}
         terms = tuple((Fraction(equal[shape], len(positions)), part) for shape, part in first.items())
         multiplicity = multiplicity_of(net, dict(pairs))
-        stated = _stated(table, i)
-        allowed = abs(stated) * float(table.error[i]) if stated != 0 else stated
+        stated, error = _stated(table, i), float(table.error[i])
+        if not error >= 0:
+            raise ValueError(f"error must not be negative, got {error} in row {i}; rebuild the table with spectrum")
+        allowed = abs(stated) * error if stated != 0 else stated
         scale = abs(stated) if stated != 0 else corner / max(multiplicity, 1)
         rows.append(_Row(degrees, pairs, multiplicity, stated, allowed, scale, terms))
     return rows
@@ -198,8 +209,8 @@ def _stated(table: EigenTable, i: int):
 # routes -----------------------------------------------------------------------------------------------------------
 
 
-def _estimates(kernel: str, rows: Sequence[_Row], samples: int, seed: int, max_seconds) -> list[_Estimate]:
-    """Every row by the sharpest route within reach."""
+def _estimates(kernel: str, rows: Sequence[_Row], options: tuple) -> list[_Estimate]:
+    """Every row by the sharpest route within reach; ``options`` are those of `sampling.estimate`."""
     from flint import arb
 
     integrals = _integrals(kernel, rows)
@@ -215,7 +226,7 @@ def _estimates(kernel: str, rows: Sequence[_Row], samples: int, seed: int, max_s
                 left.append(i)
     tasks = {(i, part): sampling.Task(part, rows[i].degrees) for i in left for _, part in rows[i].terms}
     tasks = {key: task for key, task in tasks.items() if sampling.is_feasible(task)}
-    means = dict(zip(tasks, sampling.estimate(list(tasks.values()), kernel, samples, seed, max_seconds)))
+    means = dict(zip(tasks, sampling.estimate(list(tasks.values()), kernel, *options)))
     with precision(_BITS):
         for i in left:
             if all((i, part) in means for _, part in rows[i].terms):
@@ -285,7 +296,7 @@ def _compared(table: EigenTable, i: int, row: _Row, estimate: _Estimate) -> Veri
         if deviation > row.allowed + estimate.reach:
             verdict = OUTSIDE
         else:
-            verdict = AGREES if estimate.reach < row.scale else UNDECIDED
+            verdict = AGREES if estimate.reach < row.scale and row.allowed.is_finite() else UNDECIDED
         z = None
         if chance is not None:
             beyond = (deviation - row.allowed - estimate.uncertainty).mid()

@@ -12,7 +12,7 @@ from .. import _render
 from ..table import _deliver
 
 AGREES, OUTSIDE, UNDECIDED = VERDICTS = ("agrees", "outside", "undecided")
-"""Within the stated error and the uncertainty of the route; not so; a route too blunt to tell."""
+"""Within the stated error and the uncertainty of the route; not so; route or stated error too blunt to tell."""
 
 
 @dataclass(frozen=True)

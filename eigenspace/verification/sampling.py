@@ -13,6 +13,7 @@ the mean: it is a histogram.  Several active leaves take the product of these op
 mirror image, all correlations negated.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,8 @@ _BLOCK, _MOST_ELEMENTS = 1024, 1 << 18
 #: most points of all interpolations together
 _MOST_CONFIGURATIONS = 4096
 _CELLS = 2048
+#: number of blocks times tasks from which a terminal shows progress
+_LONG = 200
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,14 @@ def is_feasible(task: Task) -> bool:
     return task.configurations <= _MOST_CONFIGURATIONS
 
 
-def estimate(tasks: Sequence[Task], kernel: str, pairs: int, seed: int, max_seconds: float | None) -> list[Mean]:
+def estimate(
+    tasks: Sequence[Task],
+    kernel: str,
+    pairs: int,
+    seed: int,
+    max_seconds: float | None = None,
+    progress: bool | None = False,
+) -> list[Mean]:
     """Means of ``pairs`` mirrored pairs of draws for every task, of fewer after ``max_seconds``.
 
     The draws of inactive leaves serve all tasks.  Cost of a pair: two evaluations of the whole kernel, and for every
@@ -96,20 +106,30 @@ def estimate(tasks: Sequence[Task], kernel: str, pairs: int, seed: int, max_seco
     if not tasks:
         return []
     block = min(_BLOCK, max(8, _MOST_ELEMENTS // (2 * max(task.configurations for task in tasks))))
-    while (left := pairs - means[-1].count) > 0:
-        size = min(block, left)
+    for done in _blocks(range(0, pairs, block), len(tasks), progress):
+        size = min(block, pairs - done)
         values = {}
         for leaf in leaves:
             half = _law(leaf.dim, rng, size)
             values[leaf] = (np.concatenate([half, -half]),) * 2
         for net in nets.values():
             kernel_values(net, kernel, values)
-        means = [
-            mean.join(_block(task, nets[task.part], kernel, values, rng, size)) for mean, task in zip(means, tasks)
-        ]
+        found = (_block(task, nets[task.part], kernel, values, rng, size) for task in tasks)
+        means = [mean.join(new) for mean, new in zip(means, found)]
         if max_seconds is not None and monotonic() - start > max_seconds:
             break
     return means
+
+
+def _blocks(blocks: range, tasks: int, progress: bool | None):
+    """The blocks, behind a progress bar where wanted (``None``: in a terminal, for long work)."""
+    if progress is None:
+        progress = len(blocks) * tasks > _LONG and sys.stderr.isatty()
+    if not progress:
+        return blocks
+    from tqdm.auto import tqdm
+
+    return tqdm(blocks, desc="blocks of draws", leave=False)
 
 
 def _block(task: Task, net: Network, kernel: str, values: dict, rng, size: int) -> Mean:
