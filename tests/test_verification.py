@@ -291,6 +291,23 @@ def test_kernel_values_of_balls_and_floats():
         assert networks.trace(net, "nngp", arb(1)) == 1 and networks.trace(net, "nngp", 1.0) == 1.0
 
 
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+@pytest.mark.parametrize("name", ["torus", "D-CNN, dense", "three spheres", "D-CNN, rbf", "cube"])
+def test_roundings_of_the_kernel_function(name, kernel):
+    """In the mean they stay well below the unit that Monte Carlo allows for."""
+    from flint import arb
+
+    net, rng = CATALOGUE[name], np.random.default_rng(2)
+    errors = []
+    for _ in range(100):
+        xi = [float(sampling._law(leaf.dim, rng, 1)[0]) for leaf in net.leaves]
+        with precision(120):
+            lines = {leaf: (np.array(arb(x)),) * 2 for leaf, x in zip(net.leaves, xi)}
+            exact = networks.kernel_values(net, kernel, lines).item()
+            errors.append(float(abs(exact - es.kernel_function(net, kernel)(xi))))
+    assert 0 < np.mean(errors) < 2.0**-54 * net.depth * networks.trace(net, kernel, 1.0)
+
+
 # --- counts -------------------------------------------------------------------------------------------------------
 
 

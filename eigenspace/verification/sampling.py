@@ -155,7 +155,7 @@ def _block(task: Task, net: Network, kernel: str, values: dict, rng, size: int) 
     for operator in operators:
         rest = np.sum(rest * operator.reshape(len(operator), *[1] * (rest.ndim - 2), -1), axis=0)
         scale = scale * np.sum(np.abs(operator), axis=0)
-    # what roundings are seen to reach: one unit for each layer, two for each factor of an interpolation
+    # above the mean rounding of a kernel value: one unit for each layer; two for each factor of an interpolation
     units = net.depth + 2 * max((degree - 1 for degree in task.degrees.values()), default=0)
     unit = 2.0**-53 * units * trace(net, kernel, 1.0)
     return Mean.of((factor * rest).reshape(2, size).mean(axis=0), unit * float(scale.mean()))
