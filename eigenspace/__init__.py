@@ -17,6 +17,7 @@ _NAMES = {
     "rings": ("FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
+    "verification": ("Verification", "VerifiedRow", "verify"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -2,6 +2,7 @@
 
     eigenspace table cnn 12 --filters 1,4,4 --positions 16 --head dense
     eigenspace eigenvalue mlp 50 --depth 2 --degrees 3
+    eigenspace verify table.json
 
 Only this module prints. A bad description of a network ends in one line on the error stream and exit status 2.
 """
@@ -52,7 +53,7 @@ _FORMAT_OF_SUFFIX = {
 }
 _ACTIVATION_PARAMETERS = {"relu": 0, "identity": 0, "rbf": 1}
 
-_NETWORK, _WHICH, _OUTPUT = "Network", "Which eigenvalues", "Output"
+_NETWORK, _WHICH, _OUTPUT, _SAMPLING = "Network", "Which eigenvalues", "Output", "Sampling"
 
 ArchitectureArgument = Annotated[
     Architecture, typer.Argument(metavar="mlp|cnn", help="Fully connected, or convolutional with stride = filter.")
@@ -241,8 +242,40 @@ def eigenvalue(
         _write(_eigenvalue_text(result, form, digits), path)
 
 
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "eigenspace table cnn 12 --filters 1,4 --positions 4 --head dense -o table.json\n\n"
+    "eigenspace verify table.json\n\n"
+    "eigenspace verify table.json --samples 100000 -o report.csv"
+)
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="A table that this program wrote as JSON.")],
+    samples: Annotated[
+        int, typer.Option(help="Monte Carlo: pairs of draws.", rich_help_panel=_SAMPLING)
+    ] = 1 << 15,
+    seed: Annotated[int, typer.Option(help="Monte Carlo: seed of the generator.", rich_help_panel=_SAMPLING)] = 0,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option("--max-seconds", help="Monte Carlo: stop drawing after this time.", rich_help_panel=_SAMPLING),
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+):
+    """Recompute a table by an independent route, row by row; exit status 1 where a row falls outside its bound.
+
+    Quadrature over the correlations for up to three leaves, enumeration for few leaves of dimension 1, Monte Carlo with
+    its standard error for more. Nothing of the recursion that made the table is used.
+    """
+    targets = _targets(output, format)
+    result = es.verify(file, samples=samples, seed=seed, max_seconds=max_seconds)
+    for path, form in targets:
+        _write(getattr(result, f"to_{form}")(), path)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
 def main(argv=None):
-    """Run the command line; the exit status is 0, or 2 with one line on the error stream."""
+    """Run the command line; the exit status is 0, 1 where `verify` objects, or 2 with one line on the error stream."""
     try:
         app(args=argv, prog_name="eigenspace")
     except (es.EigenspaceError, ValueError, TypeError, ImportError, OSError) as error:

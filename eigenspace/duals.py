@@ -36,14 +36,19 @@ class Triple:
 
 
 def evaluate(chain: Sequence, kernel, tangent):
-    """Push a pair ``(S, H)`` through a chain of activations, on float64 arrays or on balls.
+    """Push a pair ``(S, H)`` through a chain of activations, on float64 arrays, on balls or on arrays of balls.
 
     Returns the pair ``(K, T)``.  Cost: one evaluation of the duals per activation.
     """
     import numpy as np
 
     for activation in chain:
-        method = activation.on_array if isinstance(kernel, np.ndarray) else activation.on_ball
+        if not isinstance(kernel, np.ndarray):
+            method = activation.on_ball
+        elif kernel.dtype == object:
+            method = np.frompyfunc(activation.on_ball, 1, 2)
+        else:
+            method = activation.on_array
         kernel, slope = method(kernel)
         tangent = kernel + slope * tangent
     return kernel, tangent

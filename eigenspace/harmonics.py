@@ -4,6 +4,7 @@
 {-1, +1} and ``dim = 2`` the circle.  All measures are uniform probability measures.
 """
 
+from collections.abc import Iterator
 from math import comb
 
 import numpy as np
@@ -37,21 +38,32 @@ def gegenbauer(dim: int, degree: int, t):
     >>> float(gegenbauer(3, 2, 0.5))
     -0.125
     """
+    *_, last = gegenbauers(dim, degree, t)
+    return last
+
+
+def gegenbauers(dim: int, degree: int, t) -> Iterator:
+    """The polynomials of all degrees up to ``degree`` in turn, by the recurrence of `gegenbauer`.
+
+    >>> [float(p) for p in gegenbauers(3, 3, 0.5)]
+    [1.0, 0.5, -0.125, -0.4375]
+    """
     dim = _check.positive_integer("dim", dim)
     degree = _check.nonnegative_integer("degree", degree)
     if isinstance(t, (list, tuple)):
         t = np.asarray(t, dtype=float)
     before, current = t * 0 + 1, t
-    if degree == 0:
-        return before
-    for k in range(1, degree):
+    yield before
+    for k in range(1, degree + 1):
+        yield current
+        if k == degree:
+            return
         if dim == 1:  # P_2 = 1 = P_0 on two points
             before, current = current, before
         elif dim == 2:
             before, current = current, 2 * t * current - before
         else:
             before, current = current, ((2 * k + dim - 2) * t * current - k * before) / (k + dim - 2)
-    return current
 
 
 def monomial_moment(dim: int, degree: int, power: int):

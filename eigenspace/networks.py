@@ -304,21 +304,34 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
             )
         if not np.all(np.abs(xi) <= 1.0 + 1e-12):
             raise ValueError("xi must hold correlations between -1 and 1; divide inner products by both norms")
-        values: dict = {}
-        for part in net._walk():
-            if isinstance(part, Leaf):
-                line = xi[..., net.number(part)]
-                values[part] = line, line
-            else:
-                mean, tangent = (_mean([values[c][i] for c in part.children]) for i in (0, 1))
-                values[part] = evaluate((part.activation,), mean, tangent)
-        result = _mean([values[p][KERNELS.index(kernel)] for p in net.positions])
+        lines = (xi[..., number] for number in range(count))
+        result = kernel_values(net, kernel, {leaf: (line, line) for leaf, line in zip(net.leaves, lines)})
         return float(result) if xi.ndim == 1 else result
 
     return function
 
 
+def kernel_values(net: Network, kernel: str, values: dict) -> np.ndarray:
+    """The kernel, from the pairs ``(K, T)`` of some parts, at least of the leaves; those of all others are filled in.
+
+    The entries of ``values`` are arrays that broadcast, of float64 or of balls (``dtype=object``).
+    """
+    for part in net._walk():
+        if part not in values:
+            mean, tangent = (_mean([values[c][i] for c in part.children]) for i in (0, 1))
+            values[part] = evaluate((part.activation,), mean, tangent)
+    return _mean([values[p][KERNELS.index(kernel)] for p in net.positions])
+
+
+def trace(net: Network, kernel: str, one):
+    """The kernel where all correlations are ``one``, a float or a ball: its largest value, and its trace."""
+    one = np.asarray(one, dtype=float if isinstance(one, float) else object)
+    return kernel_values(net, kernel, dict.fromkeys(net.leaves, (one, one))).item()
+
+
 def _mean(parts: list) -> np.ndarray:
+    # small arrays first: a sum is as large as the largest of its terms
+    parts = sorted(parts, key=np.size)
     return np.asarray(sum(parts[1:], parts[0]) / len(parts))
 
 

@@ -159,15 +159,84 @@ def test_eigenvalue_exact_zero(run):
     assert json.loads(run("eigenvalue mlp 10 --depth 1 --degrees 3 -f json")[1])["log10"] == "-inf"
 
 
+# --- verify ---------------------------------------------------------------------------------------------------------
+
+
+def test_verify(run, tmp_path):
+    path = tmp_path / "table.json"
+    run(f"table {CNN} --degree 2 -o {path}")
+    status, out, err = run(f"verify {path} --samples 2000 --seed 5")
+    assert (status, err) == (0, "")
+    assert out == es.verify(small_table(), samples=2000, seed=5).to_text() + "\n"
+    assert "5 rows: 5 agrees, 0 outside, 0 undecided." in out and "seed 5" in out
+    for form in ("markdown", "csv", "json", "latex"):
+        assert "agrees" in run(f"verify {path} --samples 200 --format {form}")[1]
+    report = tmp_path / "report.json"
+    assert run(f"verify {path} --samples 200 -o {report}") == (0, "", f"wrote {report}\n")
+    assert json.loads(report.read_text())["passed"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "entry", "message"),
+    [
+        ("value", 2, "0x1.0p-1*2**-3", "1 outside"),
+        ("multiplicity", 1, "7", "the multiplicity is 6, not 7"),
+        ("degrees", 2, [[0, 4]], "the total degree is 4, not 2"),
+        ("value", 3, "0x1.0p-1*2**-62", "1 outside"),
+        ("trace", None, 2.5, "The trace is 2.00000000000, not 2.5"),
+    ],
+)
+def test_verify_objects(run, tmp_path, name, row, entry, message):
+    document = json.loads(es.spectrum(es.mlp(6, 1), degree=4).to_json())
+    if row is None:
+        document[name] = entry
+    else:
+        document[name][row] = entry
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(document))
+    status, out, err = run(f"verify {path}")
+    assert (status, err) == (1, "") and message in out
+    status, out, err = run(f"verify {path} -f json")
+    assert status == 1 and json.loads(out)["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("{", "table must be JSON"),
+        ("[1, 2]", "table must be JSON"),
+        ('{"schema": "eigenspace.table/9"}', "eigenspace.table/1"),
+        ("spectrum(__import__('os').getcwd(), 'ntk')", "made of networks and activations"),
+        ("zonal_spectrum(f, 3, 4)", "only tables of eigenspace.spectrum"),
+        ("spectrum(swish(3, 1), 'ntk')", "swish"),
+        ("spectrum(mlp(0, 1), 'ntk')", "dim must be"),
+    ],
+)
+def test_verify_of_what_is_no_table(run, tmp_path, text, message):
+    path = tmp_path / "table.json"
+    if text is not None and "(" in text:
+        document = json.loads(es.spectrum(es.mlp(6, 1), degree=1).to_json())
+        document["provenance"]["call"] = text
+        text = json.dumps(document)
+    if text is not None:
+        path.write_text(text)
+    status, out, err = run(f"verify {path}")
+    assert (status, out) == (2, "") and err.startswith("eigenspace: ") and len(err.splitlines()) == 1
+    assert message in err
+
+
 # --- help and errors ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", ["--help", "table --help", "eigenvalue --help"])
+@pytest.mark.parametrize("words", ["--help", "table --help", "eigenvalue --help", "verify --help"])
 def test_help(run, words):
     status, out, err = run(words)
     assert (status, err) == (0, "") and "Usage: eigenspace" in out
     if words != "--help":
-        assert "Examples" in out and "--filters" in out and "ntk" in out
+        assert "Examples" in out and "--format" in out
+    if words not in ("--help", "verify --help"):
+        assert "--filters" in out and "ntk" in out
 
 
 def test_version(run):
@@ -199,6 +268,8 @@ def test_version(run):
         ("eigenvalue mlp 10 --depth 2 --degrees 0:1,0:2", ["--degrees", "twice"]),
         ("eigenvalue mlp 10 --depth 2 --degrees 7:1", ["7"]),
         ("eigenvalue cnn 1 --filters 2 --degrees 0:2", ["2"]),
+        ("verify no/such/table.json", ["no/such/table.json"]),
+        ("verify setup.cfg -o no/such/folder/t.csv", ["no/such/folder"]),
     ],
 )
 def test_bad_input_is_one_clean_line(run, words, names):
