@@ -5,9 +5,9 @@
 In floats (the default): checks that no true error exceeds the stated one, that structural zeros are exact, and the
 accuracy that is promised: relative error 1e-12 on one sphere (1e-10 beyond degree 100), 1e-11 on trees with a total
 dimension of at least 16 under every node that joins several children.  In balls: checks that every ball holds the
-reference, and is as narrow as asked: 25 digits on one sphere and on Boolean trees, 12 digits on two and three patches of
-dimension 3 and more up to degree 2 and 8 digits up to degree 4, 6 digits where a patch has dimension 2, 12 digits on
-larger trees.  Exit status 1 where a case fails.
+reference, and is as narrow as asked: 25 digits on one sphere and on Boolean trees, 12 digits on two and three patches
+of dimension 3 and more up to degree 2 and 8 digits up to degree 4, 6 digits where a patch has dimension 2, 12 digits
+on larger trees.  Exit status 1 where a case fails.
 """
 
 import argparse
