@@ -25,8 +25,8 @@ _FIRST_NODES, _MOST_NODES = 32, 1100
 _GUARD_BITS = 96
 #: a prediction has to miss the aim by this factor before it ends a search
 _HOPELESS = 4.0
-#: largest step of the number of nodes
-_STRIDE = 4.0
+#: largest step of the number of nodes; and the step where no rate is known
+_STRIDE, _STEEP = 4.0, 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class Search:
     def _needed(self, rate: float) -> float:
         """By which factor an order or number of nodes has to rise, if relative errors fall with its power ``-rate``."""
         if rate == inf:
-            return 2.0
+            return _STEEP
         return float(np.max(self.gap[self.open]) / self.rtol) ** (1 / rate)
 
 

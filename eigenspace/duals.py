@@ -21,7 +21,7 @@ from .errors import ConvergenceError
 #: relative accuracy in bits that every coefficient must reach before it is rounded to float64
 _COEFFICIENT_BITS = 64
 #: how often the precision of a power series may be doubled
-_DOUBLINGS = 8
+_DOUBLINGS = 9
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ in the float ring through *majorants*: bounds that hold for a moment and for all
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from math import ceil, inf, log10, nextafter
 
 import numpy as np
@@ -298,23 +299,28 @@ class BallRing:
     def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int) -> BallMatrix:
         """The matrix of ``base * f**j``, ``j < rows``, from the coefficients of two series.
 
-        ``sums[2]`` is the sum of all coefficients of ``base``; all coefficients of ``f`` sum to 1, so that what a row
-        drops is known.  Cost: one product of series per row.
+        ``sums`` are what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``; those of ``f``
+        sum to 1.  Cost: one product of series per row.
         """
         from flint import arb, arb_mat, arb_series
 
         length = len(f)
+        lines = []
         with precision(self.bits, length):
             factor, current = arb_series(list(f), prec=length), arb_series(list(base), prec=length)
-            lines, tails = [], []
             for _ in range(rows):
                 line = current.coeffs()
-                line = line[:length] + [arb(0)] * (length - len(line))
-                lines.append(line)
-                dropped = sums[2] - sum(line, arb(0))
-                tails.append(arb(0) if dropped.is_zero() else dropped.abs_upper())
+                lines.append(line[:length] + [arb(0)] * (length - len(line)))
                 current = current * factor
-            return BallMatrix(arb_mat(lines), tuple(tails))
+            entries = arb_mat(lines)
+        with precision(_MAJORANT_BITS):
+            tails = [sums[1].abs_upper()]
+            for line in lines[:-1]:
+                # the product with f loses what the row lost, what f carries beyond the end, and what f lost itself
+                beyond = accumulate(reversed(line), initial=tails[-1])
+                lost = sum((x * y for x, y in zip(f, beyond)), sums[0] * sums[2])
+                tails.append(lost.abs_upper())
+        return BallMatrix(entries, tuple(tails))
 
     def rows_from_rule(self, table, majorants, log2_errors: np.ndarray, nonnegative: bool, peak: float) -> BallRows:
         """Rows from balls of moments ``E[B S^j P]`` by a rule, and the binary logarithms of its absolute errors."""
