@@ -33,10 +33,11 @@ def data(table) -> dict[str, Sequence]:
 
 
 def csv_text(table) -> str:
-    """CSV with 17 digits of each stored eigenvalue, also below the range of a float, and all digits of integers."""
+    """CSV with each stored eigenvalue in full, exact or with 17 digits, also below the range of a float, and all digits
+    of integers."""
     columns = data(table)
     columns["multiplicity"] = map(_render.integer_text, columns["multiplicity"])
-    columns["value"] = (table.column.text(i, 17, 0.0) for i in range(len(table)))
+    columns["value"] = (table.column.data_text(i) for i in range(len(table)))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

@@ -14,9 +14,11 @@ the linear layer on top].  One activation is :math:`(\varphi^*, \varphi^*, (\var
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 from ._flint import precision
 from .errors import ConvergenceError
+from .rings import ExactRing
 
 #: relative accuracy in bits that every coefficient must reach before it is rounded to float64
 _COEFFICIENT_BITS = 64
@@ -48,19 +50,30 @@ def evaluate(chain: Sequence, kernel, tangent):
     return kernel, tangent
 
 
-def _compose(chain: Sequence, order: int) -> Triple:
-    """The triple of a chain at the working precision."""
-    from flint import arb, arb_series
-
-    length = order + 1
-    f, g, h = (arb_series(c, prec=length) for c in ([0, 1], [0], [1]))
-    g_one, h_one = arb(0), arb(1)
+def _compose(chain: Sequence, series: type, number: type, options: dict) -> tuple:
+    """The triple of a chain, of power series or polynomials of a type, and the values of ``g`` and ``h`` at 1."""
+    f, g, h = (series(c, **options) for c in ([0, 1], [0], [1]))
+    g_one, h_one = number(0), number(1)
     for activation in chain:
         dual, slope = activation.on_series(f)
-        slope_one = activation.on_ball(arb(1))[1]
+        slope_one = activation.on_ball(number(1))[1]
         f, g, h = dual, dual + slope * g, slope * h
         g_one, h_one = 1 + slope_one * g_one, slope_one * h_one
-    return Triple(*(padded(s, length) for s in (f, g, h)), g_one, h_one)
+    return f, g, h, g_one, h_one
+
+
+def degree(chain: Sequence) -> int | None:
+    """Degree of ``f``, and of ``g``, of a chain of polynomial duals; that of ``h`` is one less.
+
+    ``None`` where a dual is no polynomial.
+
+    >>> from eigenspace import identity, monomial, relu
+    >>> degree((monomial(2), identity, monomial(3))), degree(()), degree((monomial(2), relu))
+    (6, 1, None)
+    """
+    if any(activation.dual_coefficients is None for activation in chain):
+        return None
+    return prod(len(activation.dual_coefficients) - 1 for activation in chain)
 
 
 def padded(series, length: int) -> tuple:
@@ -81,9 +94,12 @@ def power_series(chain: tuple, order: int, bits: int = 160) -> Triple:
 
     Cost: quasi-linear in ``order`` for ReLU.
     """
+    from flint import arb, arb_series
+
     while bits <= _MOST_BITS:
         with precision(bits, order + 1):
-            triple = _compose(chain, order)
+            *series, g_one, h_one = _compose(chain, arb_series, arb, {"prec": order + 1})
+            triple = Triple(*(padded(s, order + 1) for s in series), g_one, h_one)
             if _accurate((triple.f, triple.g, triple.h)):
                 return triple
         bits *= 2
@@ -96,23 +112,38 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
     ``part`` names the base ``b``: ``"f"`` for 1 (moments of the kernel), ``"g"`` or ``"h"`` (the two parts of the
-    tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients; what their products
-    drop follows by sums of positive terms.  Cost: ``rows`` products of power series.
+    tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients, and nothing for
+    polynomials within the order; what their products drop follows by sums of positive terms.  Cost: ``rows`` products
+    of power series.
     """
+    if isinstance(ring, ExactRing):
+        return _exact_matrix(chain, part, rows, order, ring)
     from flint import arb
 
-    bits = 160
+    bits, most = 160, degree(chain)
+    whole = {"f": most is not None and order >= most}
+    whole |= {"g": whole["f"], "h": most is not None and order >= most - 1}
     while bits <= _MOST_BITS:
         triple = power_series(chain, order, bits)
         with precision(bits):
             base = {"f": (arb(1),) + (arb(0),) * order, "g": triple.g, "h": triple.h}[part]
             total = {"f": arb(1), "g": triple.g_at_one, "h": triple.h_at_one}[part]
-            sums = 1 - sum(triple.f, arb(0)), total - sum(base, arb(0)), total
+            dropped = arb(0) if whole["f"] else 1 - sum(triple.f, arb(0))
+            tail = arb(0) if whole[part] or part == "f" else total - sum(base, arb(0))
+            sums = dropped, tail, total
             if all(s.is_zero() or s.rel_accuracy_bits() >= 8 for s in sums):
                 return ring.power_matrix(triple.f, base, sums, rows)
         bits *= 2
     names = ", ".join(a.name for a in chain)
     raise ConvergenceError(f"the power series of ({names}) lost its digits at order {order}; ask for a lower order")
+
+
+def _exact_matrix(chain: tuple, part: str, rows: int, order: int, ring: ExactRing):
+    """The matrix of a chain of polynomial duals in rational numbers."""
+    from flint import fmpq, fmpq_poly
+
+    f, g, h, *_ = _compose(chain, fmpq_poly, fmpq, {})
+    return ring.power_matrix(f, {"f": fmpq_poly([1]), "g": g, "h": h}[part], rows, order + 1)
 
 
 def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:

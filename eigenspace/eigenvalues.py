@@ -11,9 +11,10 @@ from . import _check
 from ._version import __version__
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
+from .exactly import exact_method
 from .indices import index_columns, leading_exponents
 from .networks import KERNELS, Network, _network, kernel_function
-from .rings import FLOAT, FloatRing
+from .rings import FLOAT, ExactRing, FloatRing
 from .shapes import Layout, layout
 from .solver import Solution, solve
 from .table import EigenTable, Eigenvalue, Provenance
@@ -25,12 +26,14 @@ _LARGEST = 20000
 #: relative error while searching
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
-_CALLED = re.compile(r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity)\b(?=[(),\]])")
+_CALLED = re.compile(
+    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|polynomial|monomial|hermite)\b(?=[(),\]])"
+)
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
 
 def eigenvalue(
-    net: Network, degrees, kernel: str = "ntk", *, ring: FloatRing = FLOAT, rtol: float = 1e-12, layer=None
+    net: Network, degrees, kernel: str = "ntk", *, ring: FloatRing | ExactRing = FLOAT, rtol: float = 1e-12, layer=None
 ) -> Eigenvalue:
     r"""One eigenvalue of the NNGP kernel or the NTK of a network.
 
@@ -50,15 +53,15 @@ def eigenvalue(
     kernel
         ``"nngp"`` or ``"ntk"``.
     ring
-        Number system; `FLOAT`.
+        Number system; `FLOAT`, or `EXACT` for polynomial activations and for one rectified layer.
     rtol
         Relative error to aim for; what was reached is in ``.error``.
 
     Returns
     -------
     Eigenvalue
-        ``value`` (0.0 where it lies below the range of a float), ``log10``, ``error`` (relative bound) and its kind
-        ``bound``, ``multiplicity`` of the class (all placements), indices.
+        ``value`` (0.0 where it lies below the range of a float; a SymPy number in the exact ring), ``log10``,
+        ``error`` (relative bound) and its kind ``bound``, ``multiplicity`` of the class (all placements), indices.
 
     Examples
     --------
@@ -70,13 +73,18 @@ def eigenvalue(
     (55296, '1 1')
     >>> round(eigenvalue(mlp(10**6, 3), 200).log10, 3)
     -828.654
+    >>> from eigenspace import EXACT, hermite
+    >>> [eigenvalue(mlp(d, 1), 2, "nngp", ring=EXACT).value for d in (3, 4)]
+    [3/128, 32/(225*pi**2)]
+    >>> eigenvalue(cnn(3, (2,), activation=hermite(3)), (2, 1), ring=EXACT)
+    Eigenvalue(1/15, exact, multiplicity 30, pattern 2 1, S = 0, F = 3, L = 3)
     """
     net, kernel, ring = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
     plan = layout(net)
     pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
     solution = solve(pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
-    call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r})"
+    call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r}{_named(ring)})"
     return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call)[0]
 
 
@@ -88,7 +96,7 @@ def spectrum(
     min_value: float | None = None,
     count: int | None = None,
     layer=None,
-    ring: FloatRing = FLOAT,
+    ring: FloatRing | ExactRing = FLOAT,
     rtol: float = 1e-12,
     progress: bool | None = None,
 ) -> EigenTable:
@@ -107,7 +115,7 @@ def spectrum(
     count
         The classes with the largest eigenvalues, until at least this many eigenfunctions are listed.
     ring
-        Number system; `FLOAT`.
+        Number system; `FLOAT`, or `EXACT` for polynomial activations and for one rectified layer.
     rtol
         Relative error to aim for; what was reached is in the column ``error``.
     progress
@@ -159,7 +167,8 @@ def spectrum(
             count = _check.positive_integer("count", count)
         pool, solution, chosen = _search(plan, kernel, ring, rtol, min_value, count, progress)
         call = f"{name}={min_value if name == 'min_value' else count!r}"
-    return _table(plan, pool, solution, chosen, kernel, ring, f"eigenspace.spectrum(net, {kernel!r}, {call})")
+    call = f"eigenspace.spectrum(net, {kernel!r}, {call}{_named(ring)})"
+    return _table(plan, pool, solution, chosen, kernel, ring, call)
 
 
 # requests --------------------------------------------------------------------------------------------
@@ -167,11 +176,15 @@ def spectrum(
 
 def _request(net, kernel, ring, layer):
     net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
-    if not isinstance(ring, FloatRing):
-        raise UnsupportedError(f"ring must be eigenspace.FLOAT, got {ring!r}; no other ring is implemented yet")
+    if not isinstance(ring, FloatRing | ExactRing):
+        raise UnsupportedError(f"ring must be eigenspace.FLOAT or eigenspace.EXACT, got {ring!r}; use one of them")
     if layer is not None:
         raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
     return net, kernel, ring
+
+
+def _named(ring) -> str:
+    return "" if ring is FLOAT else f", ring={ring!r}"
 
 
 def _degrees(net: Network, degrees) -> tuple[int, ...]:
@@ -246,7 +259,7 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
 
 def _nothing_beyond(plan: Layout, pool: Pool, log10, threshold: float, degree: int, rest: float, trace: float) -> bool:
     """Whether no class of a higher total degree reaches the threshold (see the notes of `spectrum`)."""
-    if int(pool.degree.max()) < degree:
+    if int(pool.degree.max()) < degree or plan.root.is_polynomial and plan.root.polynomial_degree <= degree:
         return True
     last = log10[pool.degree >= degree - 1]
     if np.all(last == -inf) and rest <= 2 * _ROUGH * trace:
@@ -294,8 +307,13 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
     values = solution.values.take(chosen)
     space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
     learning = leading_exponents(pool, net.dim, kernel)[chosen]
-    learning[values.mantissa == 0] = inf
-    citations = (*_CITATIONS, *dict.fromkeys(c for a in net.activations for c in a.citations))
+    learning[values.log10() == -inf] = inf
+    if isinstance(ring, ExactRing):
+        method, order, extra = exact_method(pool.shape)
+    else:
+        method, extra = "moment recursion on classes; all terms non-negative", ()
+        order = f"truncation order {solution.order}"
+    citations = (*_CITATIONS, *dict.fromkeys((*(c for a in net.activations for c in a.citations), *extra)))
     return EigenTable(
         values=values,
         error=solution.error[chosen],
@@ -313,21 +331,24 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
             network=net.summary(),
             kernel=kernel,
             ring=ring.name,
-            method="moment recursion on classes; all terms non-negative",
-            order=f"truncation order {solution.order}",
+            method=method,
+            order=order,
             citations=citations,
             version=__version__,
         ),
         kernel=kernel,
-        notes=_notes(learning, space, frequency),
+        notes=_notes(learning, space, frequency, ring),
     )
 
 
-def _notes(learning, space, frequency) -> tuple[str, ...]:
+def _notes(learning, space, frequency, ring) -> tuple[str, ...]:
+    notes = ()
     finite = [(l, s + f) for l, s, f in zip(learning, space, frequency) if l != inf]
-    if all(abs(l - index) < 1e-9 for l, index in finite):
-        return ()
-    return (
-        "L is the leading exponent of the eigenvalue in d. In some rows it exceeds S + F, its value for admissible "
-        "activations: an activation is not admissible (some of its Hermite coefficients vanish).",
-    )
+    if not all(abs(l - index) < 1e-9 for l, index in finite):
+        notes = (
+            "L is the leading exponent of the eigenvalue in d. In some rows it exceeds S + F, its value for admissible "
+            "activations: an activation is not admissible (some of its Hermite coefficients vanish).",
+        )
+    if isinstance(ring, ExactRing):
+        notes += ("Eigenvalues are exact; those that take too much room are shown by their first digits.",)
+    return notes

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import isfinite, log
+from math import isfinite, log, prod
 
+from .duals import degree
 from .errors import UnsupportedError
 from .networks import Leaf, Network
 
@@ -54,6 +55,20 @@ class Shape:
     def height(self) -> int:
         """Number of means over several children above the deepest leaf."""
         return 0 if self.dim is not None else 1 + max(shape.height for shape, _ in self.groups)
+
+    @cached_property
+    def is_polynomial(self) -> bool:
+        """Whether the kernel is a polynomial of the correlations: all its duals are."""
+        return degree(self.chain) is not None and all(shape.is_polynomial for shape, _ in self.groups)
+
+    @cached_property
+    def polynomial_degree(self) -> int:
+        """The largest product of the degrees of the polynomial duals between the output and a leaf.
+
+        The degree of the kernel where all duals are polynomials.
+        """
+        own = prod(degree((activation,)) or 1 for activation in self.chain)
+        return own * max((shape.polynomial_degree for shape, _ in self.groups), default=1)
 
     @property
     def is_cube(self) -> bool:

@@ -8,8 +8,10 @@ from math import inf
 import numpy as np
 
 from .classes import Pool
+from .errors import UnsupportedError
+from .exactly import exact_values
 from .moments import root_moments
-from .rings import FloatColumn
+from .rings import EXACT, ExactColumn, ExactRing, FloatColumn
 from .rings.floats import UNIT
 from .shapes import Shape
 from .table import BOUNDS
@@ -19,6 +21,8 @@ _ORDERS = (48, 68, 96, 136, 192, 272, 384)
 #: further orders, while few classes are open
 _HIGH_ORDERS = (544, 768)
 _FEW = 64
+#: highest order that polynomial duals may ask for
+_MOST_ORDER = 4096
 #: number of classes from which a terminal shows progress
 _LONG = 2000
 
@@ -27,7 +31,7 @@ _LONG = 2000
 class Solution:
     """Values of the classes of a pool (zeros where not asked), with error bounds and how they were reached."""
 
-    values: FloatColumn
+    values: FloatColumn | ExactColumn
     error: np.ndarray
     bound: np.ndarray
     order: int
@@ -35,10 +39,12 @@ class Solution:
 
 def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:
     """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
+    if isinstance(ring, ExactRing):
+        return _exactly(pool, asked, kernel)
     size = len(pool)
     mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
-    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS + _HIGH_ORDERS})
+    orders = _orders(pool)
     history = np.full((len(orders), size), np.nan)
     scale = np.zeros(size, dtype=np.int64)
     open_, previous = asked.copy(), np.full(size, inf)
@@ -75,6 +81,36 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
         late = _onset(pool) / orders[0]
         _extrapolate(np.flatnonzero(open_), slowest, late, orders, history, scale, mantissa, exponent, error, bound)
     return Solution(FloatColumn(mantissa, exponent), error, bound, orders[-1])
+
+
+def _exactly(pool: Pool, asked: np.ndarray, kernel: str) -> Solution:
+    """The asked classes as exact numbers."""
+    part, numbers = pool.restrict(asked)
+    found = exact_values(part, kernel).numbers
+    zero = EXACT.column_from_jsonable(["0"]).numbers[0]
+    values = ExactColumn(tuple(found[n] if wanted else zero for n, wanted in zip(numbers, asked)))
+    bound = np.full(len(pool), BOUNDS.index("exact"), dtype=np.uint8)
+    return Solution(values, np.zeros(len(pool)), bound, pool.shape.polynomial_degree)
+
+
+def _orders(pool: Pool) -> list[int]:
+    """The truncation orders to try.
+
+    Where all duals are polynomials, the degree of the kernel alone: nothing is cut off.  Where some are, an order from
+    which all their terms show, lest a class that is only reached by high powers looks like an exact zero.
+    """
+    shape, least = pool.shape, int(pool.degree.max()) + 16
+    most = shape.polynomial_degree
+    if not shape.is_polynomial and most > 1:
+        least += 4 * most
+    if max(most, 4 * most * (not shape.is_polynomial)) > _MOST_ORDER:
+        raise UnsupportedError(
+            f"the polynomial activations between the output and a leaf have the degree {most} together, and degrees up "
+            f"to {_MOST_ORDER} (with other activations between them {_MOST_ORDER // 4}) are supported; use fewer layers"
+        )
+    if shape.is_polynomial:
+        return [most]
+    return sorted({max(order, least) for order in _ORDERS + _HIGH_ORDERS})
 
 
 def _passes(orders: Sequence[int], size: int, progress: bool | None):

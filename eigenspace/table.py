@@ -367,8 +367,8 @@ class EigenTable:
     def to_csv(self, path=None) -> str | None:
         """Comma-separated values with the columns of :meth:`to_pandas`.
 
-        Data, not display: ``value`` has 17 digits of the stored number, whatever its error, and keeps its power of ten
-        where a float would underflow; multiplicities and fractions are exact.
+        Data, not display: ``value`` is an exact number in full, or has 17 digits of the stored number, whatever its
+        error, and keeps its power of ten where a float would underflow; multiplicities and fractions are exact.
         """
         return _deliver(csv_text(self), path)
 

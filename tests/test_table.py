@@ -279,7 +279,7 @@ def test_json_is_strict_and_has_a_schema(table):
     assert document["schema"] == "eigenspace.table/1" and document["space"][5] == "inf"
     with pytest.raises(ValueError, match="source must be JSON of schema eigenspace.table/1, got 'other'"):
         EigenTable.from_json('{"schema": "other"}')
-    with pytest.raises(UnsupportedError, match="ring must be 'float', got 'ball\\(99\\)'"):
+    with pytest.raises(UnsupportedError, match="ring must be 'float' or 'exact', got 'ball\\(99\\)'"):
         EigenTable.from_json(table.to_json().replace('"ring": "float",\n', '"ring": "ball(99)",\n'))
 
 

@@ -12,17 +12,21 @@ A column is what a table holds of a ring: one number per class.
 """
 
 from ..errors import UnsupportedError
+from .exact import EXACT, ExactColumn, ExactRing
 from .floats import FLOAT, FloatColumn, FloatRing
 
-__all__ = ["FLOAT", "FloatColumn", "FloatRing", "named"]
+__all__ = ["EXACT", "FLOAT", "ExactColumn", "ExactRing", "FloatColumn", "FloatRing", "named"]
+
+_RINGS = {ring.name: ring for ring in (FLOAT, EXACT)}
 
 
 def named(name: str):
     """The ring of a name, as tables and files have it.
 
-    >>> named("float")
-    eigenspace.FLOAT
+    >>> named("float"), named("exact")
+    (eigenspace.FLOAT, eigenspace.EXACT)
     """
-    if name == FLOAT.name:
-        return FLOAT
-    raise UnsupportedError(f"ring must be 'float', got {name!r}; read the file with the version that wrote it")
+    if name in _RINGS:
+        return _RINGS[name]
+    known = " or ".join(map(repr, _RINGS))
+    raise UnsupportedError(f"ring must be {known}, got {name!r}; read the file with the version that wrote it")

@@ -88,6 +88,10 @@ class FloatColumn:
 
         return certain_text(float(self.mantissa[i]), int(self.exponent[i]), digits, error)
 
+    def data_text(self, i: int) -> str:
+        """17 digits of element ``i``, whatever its error: what a file of data has."""
+        return self.text(i, 17, 0.0)
+
     def take(self, indices) -> "FloatColumn":
         """The elements at the given indices (or under a mask)."""
         return FloatColumn(self.mantissa[indices].copy(), self.exponent[indices].copy())
