@@ -202,4 +202,9 @@ def _least(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _boolean_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.convolve(a, b)[: a.size] > 0
+    if np.count_nonzero(b) > 8:
+        return np.convolve(a, b)[: a.size] > 0
+    out = np.zeros_like(a)
+    for n in np.flatnonzero(b):
+        out[n:] |= a[: a.size - n]
+    return out
