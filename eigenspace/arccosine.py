@@ -1,7 +1,7 @@
 r"""One rectified layer on one sphere, in closed form.
 
 For the arc-cosine kernels :math:`\kappa_0(t) = 1 - \arccos(t)/\pi` and :math:`\kappa_1(t) = \int_{-1}^t \kappa_0`, by
-the expectations of the step and of the ramp against Gegenbauer polynomials [Bach2017, app. D; BiettiMairal2019],
+the expectations of the step and of the ramp against Gegenbauer polynomials [Bach2017; BiettiMairal2019],
 
 .. math::
 

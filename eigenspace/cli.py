@@ -50,7 +50,14 @@ _FORMAT_OF_SUFFIX = {
     ".csv": Format.csv,
     ".json": Format.json,
 }
-_ACTIVATION_PARAMETERS = {"relu": 0, "identity": 0, "rbf": 1}
+#: an example of each activation that takes a parameter, and the kind of the parameter
+_PARAMETERS = {
+    "rbf": ("0.25", float),
+    "hermite": ("3", int),
+    "monomial": ("2", int),
+    "polynomial": ("0,1,1/2", lambda text: text.split(",")),
+}
+_ACTIVATIONS = ("relu", "identity", *_PARAMETERS)
 
 _NETWORK, _WHICH, _OUTPUT = "Network", "Which eigenvalues", "Output"
 
@@ -88,7 +95,12 @@ HeadOption = Annotated[
     ),
 ]
 ActivationOption = Annotated[
-    str, typer.Option(metavar="relu|rbf:GAMMA|identity", help="The activation.", rich_help_panel=_NETWORK)
+    str,
+    typer.Option(
+        metavar="relu|identity|rbf:GAMMA|hermite:N|monomial:N|polynomial:C0,C1,...",
+        help="The activation.",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 KernelOption = Annotated[
     str, typer.Option(metavar="ntk|nngp", help="The kernel of the wide network.", rich_help_panel=_NETWORK)
@@ -261,18 +273,21 @@ def _network(architecture, dim, depth, leaves, filters, positions, head, activat
 
 def _activation(text):
     name, *words = text.split(":")
-    if name not in _ACTIVATION_PARAMETERS:
-        raise ValueError(f"--activation must be relu, identity or rbf:GAMMA, got {text!r}")
-    expected = _ACTIVATION_PARAMETERS[name]
-    if len(words) != expected:
-        right = "rbf:0.25" if expected else name
-        rule = f"--activation {name} takes {expected or 'no'} parameter{'s' * (expected != 1)}"
-        raise ValueError(f"{rule}, got {text!r}; use {right}")
+    if name not in _ACTIVATIONS:
+        known = ", ".join(f"{n}:{_PARAMETERS[n][0]}" if n in _PARAMETERS else n for n in _ACTIVATIONS)
+        raise ValueError(f"--activation must be one such as {known}, got {text!r}")
+    example, kind = _PARAMETERS.get(name, (None, None))
+    if len(words) != (example is not None):
+        rule = f"--activation {name} takes {'1 parameter' if example else 'no parameters'}"
+        raise ValueError(f"{rule}, got {text!r}; use {name}{f':{example}' if example else ''}")
+    if example is None:
+        return getattr(es, name)
     try:
-        numbers = [float(word) for word in words]
+        parameter = kind(words[0])
     except ValueError:
-        raise ValueError(f"--activation {name} takes a number, got {text!r}; use {name}:0.25") from None
-    return getattr(es, name)(*numbers) if numbers else getattr(es, name)
+        rule = "an integer" if kind is int else "a number"
+        raise ValueError(f"--activation {name} takes {rule}, got {text!r}; use {name}:{example}") from None
+    return getattr(es, name)(parameter)
 
 
 def _degrees(text):

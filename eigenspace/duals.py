@@ -76,6 +76,18 @@ def degree(chain: Sequence) -> int | None:
     return prod(len(activation.dual_coefficients) - 1 for activation in chain)
 
 
+def powers(chain: Sequence) -> int:
+    """The product of the degrees of the polynomial duals of a chain.
+
+    Only beyond that order do the supports of its series show whole, where other duals stand between them.
+
+    >>> from eigenspace import monomial, relu
+    >>> powers((monomial(2), relu, monomial(3))), powers((relu, relu))
+    (6, 1)
+    """
+    return prod(degree((activation,)) or 1 for activation in chain)
+
+
 def padded(series, length: int) -> tuple:
     """All coefficients of a power series up to a length."""
     from flint import arb

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import isfinite, log, prod
+from math import isfinite, log
 
-from .duals import degree
+from .duals import degree, powers
 from .errors import UnsupportedError
 from .networks import Leaf, Network
 
@@ -67,8 +67,7 @@ class Shape:
 
         The degree of the kernel where all duals are polynomials.
         """
-        own = prod(degree((activation,)) or 1 for activation in self.chain)
-        return own * max((shape.polynomial_degree for shape, _ in self.groups), default=1)
+        return powers(self.chain) * max((shape.polynomial_degree for shape, _ in self.groups), default=1)
 
     @property
     def is_cube(self) -> bool:

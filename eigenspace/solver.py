@@ -99,17 +99,15 @@ def _orders(pool: Pool) -> list[int]:
     Where all duals are polynomials, the degree of the kernel alone: nothing is cut off.  Where some are, an order from
     which all their terms show, lest a class that is only reached by high powers looks like an exact zero.
     """
-    shape, least = pool.shape, int(pool.degree.max()) + 16
-    most = shape.polynomial_degree
-    if not shape.is_polynomial and most > 1:
-        least += 4 * most
-    if max(most, 4 * most * (not shape.is_polynomial)) > _MOST_ORDER:
+    shape, most = pool.shape, pool.shape.polynomial_degree
+    if max(most, 0 if shape.is_polynomial else 4 * (most - 1)) > _MOST_ORDER:
         raise UnsupportedError(
             f"the polynomial activations between the output and a leaf have the degree {most} together, and degrees up "
-            f"to {_MOST_ORDER} (with other activations between them {_MOST_ORDER // 4}) are supported; use fewer layers"
+            f"to {_MOST_ORDER} ({_MOST_ORDER // 4} with other activations between them) are supported; use fewer layers"
         )
     if shape.is_polynomial:
         return [most]
+    least = int(pool.degree.max()) + 16 + 4 * (most - 1)
     return sorted({max(order, least) for order in _ORDERS + _HIGH_ORDERS})
 
 

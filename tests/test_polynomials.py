@@ -12,6 +12,7 @@ from flint import arb, arb_series
 import eigenspace as es
 from eigenspace._flint import precision
 from eigenspace.duals import degree, layer_matrix
+from eigenspace.harmonics import monomial_moment
 from eigenspace.rings import FLOAT
 
 KERNELS = ("nngp", "ntk")
@@ -35,7 +36,7 @@ def gaussian_moment(n):
 
 
 def dual_by_expectation(coefficients):
-    """``E[phi(x) phi(t x + sqrt(1 - t^2) y)]`` over ``E[phi(x)^2]``, from the moments of independent normal variables."""
+    """``E[phi(x) phi(t x + sqrt(1 - t^2) y)] / E[phi(x)^2]``, from the moments of independent normal variables."""
     x, y, root = sympy.symbols("x y root")
     phi = lambda z: sum(sympy.Rational(*Fraction(c).as_integer_ratio()) * z**n for n, c in enumerate(coefficients))
     total = 0
@@ -70,7 +71,8 @@ def test_the_forms_of_a_dual_agree(act):
     points = np.linspace(-1, 1, 21)
     value, slope = act.on_array(points)
     for t, v, s in zip(points, value, slope):
-        exact = act.dual(sympy.Rational(*t.as_integer_ratio())), act.dual_derivative(sympy.Rational(*t.as_integer_ratio()))
+        number = sympy.Rational(*t.as_integer_ratio())
+        exact = act.dual(number), act.dual_derivative(number)
         assert abs(v - exact[0]) < 1e-15 and abs(s - exact[1]) < 1e-14
         with precision(120):
             for ball, number in zip(act.on_ball(arb(t)), exact):
@@ -209,6 +211,10 @@ def test_high_powers_are_not_taken_for_zeros():
         assert es.eigenvalue(net, degrees).value > 0
     net = es.network([es.node([es.node([es.leaf(6)])], es.hermite(25))])
     assert all(es.eigenvalue(net, k).value > 0 for k in (0, 1, 3, 20))
+    # E[kappa_1(t^100) P_2] on S^2, by its first terms
+    net = es.network([es.node([es.node([es.leaf(3)], es.hermite(100))])])
+    first = float(sum(c * monomial_moment(3, 2, 100 * n) for n, c in enumerate(es.relu.series(400)) if c))
+    assert es.eigenvalue(net, 2, "nngp").value == pytest.approx(first, rel=1e-6)
 
 
 def test_degrees_beyond_the_kernel_are_exact_zeros():

@@ -7,7 +7,7 @@ polynomial :math:`\varphi(z) = \sum_n c_n z^n` has the coefficients :math:`b_k`,
 .. math:: b_k = \sum_i \frac{(k + 2i)!}{2^i\, i!\, k!}\, c_{k+2i}, \qquad
           a_k = \frac{k!\, b_k^2}{\sum_l l!\, b_l^2}, \qquad \varphi^*(t) = \sum_k a_k t^k
 
-[Daniely2016, sec. 4].  All of them are fractions, so that every eigenvalue of a network of such activations is one.
+[Daniely2016].  All of them are fractions, so that every eigenvalue of a network of such activations is one.
 """
 
 from collections.abc import Iterable
