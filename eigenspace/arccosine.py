@@ -17,9 +17,11 @@ and 0 for all other degrees, where :math:`s` is the dimension and
 ``dim`` is an integer, for numbers of the exact ring, or a SymPy symbol, for expressions.
 """
 
+from functools import lru_cache
 from math import prod
 
 
+@lru_cache(maxsize=8)
 def rho_square(dim):
     r"""The square of :math:`E|t|`: rational in odd dimensions, rational over :math:`\pi^2` in even ones.
 

@@ -79,7 +79,7 @@ def _missing(shape: Shape) -> str:
     if others:
         reason = f"the dual of {others[0].name} is no polynomial"
     elif shape.dim is not None:
-        reason = f"of the layers ({names}) over one leaf, more than a single relu bends"
+        reason = f"the layers ({names}) over one leaf are not a single relu among identities"
     else:
         reason = f"the layers ({names}) bend a mean over {shape.fan_in} parts, and not all duals are polynomials"
     return (

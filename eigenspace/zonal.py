@@ -206,7 +206,8 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
     taken where it settles within a moderate order, the rule of the law otherwise.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
-    order, most = max(64, max(degrees) + 16 + 4 * (powers(chain) - 1)), _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
+    order = max(64, max(degrees) + 16 + 4 * (powers(chain) - 1))
+    most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     while True:
         rows = _series_rows(ring, chain, series(order + 2), min(size, 4), tangent)
         gap = max(float(np.max(_open_gaps(ring, r)[:, 1 - part :])) for part, r in enumerate(rows))

@@ -27,7 +27,8 @@ FAST = ("rbf sphere", "torus", "Xiao MLP", "D-CNN, rbf", "Xiao HR")
 #: networks whose multi-degrees are few enough to write out
 EXPLICIT = ["sphere", "sphere, deep", "circle", "two points", "two spheres", "three spheres", "rbf sphere", "linear",
             "S-CNN", "S-CNN, wide filter", "D-CNN", "D-CNN, dense", "D-CNN, rbf", "cube", "cube, tree", "torus",
-            "monomials", "polynomial tree", "Hermite cube", "ragged", "mixed", "positions of different size"]  # fmt: skip
+            "monomials", "polynomial tree", "Hermite cube", "ragged", "mixed",
+            "positions of different size"]  # fmt: skip
 
 
 @lru_cache
