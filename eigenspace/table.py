@@ -424,7 +424,7 @@ class EigenTable:
     @cached_property
     def _shares(self) -> np.ndarray:
         weights = (
-            _weight(value, count, lambda i=i: self.column.text(i, 17, 0.0))
+            _weight(value, count, lambda i=i: self.column.decimal_text(i, 17))
             for i, (value, count) in enumerate(zip(self.values().tolist(), self.multiplicity, strict=True))
         )
         return _frozen(np.fromiter(weights, float, len(self)) / float(self.trace), np.float64)

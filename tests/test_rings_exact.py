@@ -526,6 +526,7 @@ def test_text_is_the_number_where_it_fits():
         assert EXACT.text(values[i], float(values.log10()[i]), 4, 0.0) == text
         # the text of files is an expression of Python
         assert sympy.sympify(values.data_text(i), rational=True) == values[i]
+    assert [values.decimal_text(i, 3) for i in range(4)] == ["0", "2.00", "3.75e-1", "1.01e-1"]
 
 
 @pytest.mark.parametrize("digits", [1, 4, 12, 17, 40])

@@ -68,6 +68,10 @@ class ExactColumn:
         """Element ``i`` in full, as ``3/8`` or ``4/(9π²)``; ``digits`` digits where that takes too much room."""
         return _text(self.numbers[i], digits)
 
+    def decimal_text(self, i: int, digits: int) -> str:
+        """``digits`` digits of element ``i``."""
+        return _decimals(self.numbers[i], digits)
+
     def data_text(self, i: int) -> str:
         """Element ``i`` in full, however long, as ``4/(9*pi**2)``: what a file of data has."""
         return _exact_text(self.numbers[i], "*", "pi**2")
@@ -278,14 +282,21 @@ def _log10(number) -> float:
 
 
 def _text(number, digits: int) -> str:
-    from .._render import certain_text
-
     room = _SIGNS + digits
     ratios = [q for _, q in _terms(number)]
     if sum(q.height_bits() for q in ratios) < 4 * room:
         text = _exact_text(number)
         if len(text) <= room:
             return text
+    return _decimals(number, digits)
+
+
+def _decimals(number, digits: int) -> str:
+    from .._render import certain_text
+
+    ratios = [q for _, q in _terms(number)]
+    if not ratios:
+        return "0"
     if number.degree() == 0 and ratios[0].height_bits() < _LONG:
         # the decimals of a tie need the number itself
         return certain_text(Fraction(int(ratios[0].p), int(ratios[0].q)), 0, digits)

@@ -88,9 +88,13 @@ class FloatColumn:
 
         return certain_text(float(self.mantissa[i]), int(self.exponent[i]), digits, error)
 
+    def decimal_text(self, i: int, digits: int) -> str:
+        """``digits`` digits of element ``i``, whatever its error."""
+        return self.text(i, digits, 0.0)
+
     def data_text(self, i: int) -> str:
         """17 digits of element ``i``, whatever its error: what a file of data has."""
-        return self.text(i, 17, 0.0)
+        return self.decimal_text(i, 17)
 
     def take(self, indices) -> "FloatColumn":
         """The elements at the given indices (or under a mask)."""
