@@ -352,8 +352,8 @@ def test_one_rectified_layer_against_mpmath(dim, k, kernel):
 
 def test_known_values_of_one_rectified_layer():
     R = sympy.Rational
-    value = lambda dim, kernel, k: es.eigenvalue(es.mlp(dim, 1), k, kernel, ring=es.EXACT).value
-    values = lambda dim, kernel, top: [value(dim, kernel, k) for k in range(top)]
+    one = lambda dim, kernel, k: es.eigenvalue(es.mlp(dim, 1), k, kernel, ring=es.EXACT).value
+    values = lambda dim, kernel, top: [one(dim, kernel, k) for k in range(top)]
     assert values(3, "nngp", 5) == [R(3, 8), R(1, 6), R(3, 128), 0, R(1, 1536)]
     assert values(3, "ntk", 4) == [R(1, 2), R(1, 3), R(5, 64), 0]
     assert values(1, "nngp", 2) == [R(1, 2), R(1, 2)] and values(1, "ntk", 2) == [1, 1]
