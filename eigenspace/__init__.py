@@ -12,9 +12,9 @@ A module of the package is loaded when the first of its names is used, so that t
 import importlib
 
 _NAMES = {
-    "activations": ("Activation", "identity", "rbf", "relu"),
+    "activations": ("Activation", "hermite", "identity", "monomial", "polynomial", "rbf", "relu"),
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
-    "rings": ("FLOAT", "ball"),
+    "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),

@@ -33,7 +33,7 @@ def data(table) -> dict[str, Sequence]:
 
 
 def csv_text(table) -> str:
-    """CSV with 17 digits of each eigenvalue (of a ball: all known), also below the range of a float; exact integers."""
+    """CSV: exact eigenvalues in full, others with 17 digits (of a ball: all known), also below the range of a float."""
     columns = data(table)
     columns["multiplicity"] = map(_render.integer_text, columns["multiplicity"])
     columns["value"] = (table.column.data_text(i) for i in range(len(table)))

@@ -21,6 +21,8 @@ _GUARD = 50
 # Characters of a row and rows that fit a page of LaTeX's article class at \small.
 _WIDE, _LONG = 68, 40
 _NUMBER = re.compile(r"([<~≈]?)(-?\d+(?:\.\d+)?)(?:e(-?\d+))?")
+# An exact number: a sum of fractions, over powers of pi.
+_EXACT = re.compile(r"(?=.*/)[\d/()+ π²]+")
 _LATEX_MARK = {"": "", "<": "<", "~": r"\sim", "≈": r"\approx"}
 _LATEX_TEXT = {
     "\\": r"\textbackslash{}",
@@ -411,6 +413,8 @@ def latex_cell(text: str, kind: str) -> str:
 
     >>> latex_cell("3.142e-5012", "number"), latex_cell("3/4", "fraction"), latex_cell("≈4.231e24", "count")
     ('$3.142\\times10^{-5012}$', '$3/4$', '$\\approx4.231\\times10^{24}$')
+    >>> latex_cell("1/4 + 4/(9π²)", "number")
+    '$1/4 + 4/(9\\pi^2)$'
     """
     if kind == "fraction":
         plain = re.fullmatch(r"-?\d+(/\d+|\.\d+)?", text)
@@ -418,6 +422,8 @@ def latex_cell(text: str, kind: str) -> str:
     if kind == "pattern":
         # A bracket that opens a row would be read as the optional argument of the row break before it.
         return "{" + latex_text(text) + "}" if text.startswith("[") else latex_text(text)
+    if kind == "number" and _EXACT.fullmatch(text):
+        return "$" + text.replace("π²", r"\pi^2") + "$"
     head, _, tail = text.partition(" ")
     if kind == "count" and text.isdigit():
         return "$" + _thousands(text, r"\,") + "$"

@@ -8,8 +8,8 @@ import numpy as np
 
 from ._render import bound_text
 from .classes import Pool
-from .duals import is_nonnegative
-from .errors import ConvergenceError
+from .duals import degree, is_nonnegative
+from .errors import ConvergenceError, UnsupportedError
 from .moments import root_moments
 from .rings import BallColumn, BallRing
 from .rings.balls import relative_error
@@ -21,6 +21,8 @@ _ORDERS = (64, 128, 256, 512, 1024, 2048, 4096)
 _ORDERS_INNER = _ORDERS[:-2]
 #: first and largest number of nodes of the one-sided interpolation
 _FIRST_NODES, _MOST_NODES = 32, 1100
+#: highest order that polynomial duals may ask for
+_MOST_ORDER = 4096
 #: bits beyond those that the relative error asks for
 _GUARD_BITS = 96
 #: a prediction has to miss the aim by this factor before it ends a search
@@ -38,6 +40,7 @@ class Solution:
     bound: np.ndarray
     method: str
     order: str
+    citations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Search:
         rate, joins = slowest(shape, self.kernel), list(interpolating_joins(shape))
         orders = orders or (_ORDERS_INNER if shape.inner else _ORDERS)
         least = int(self.pool.degree.max()) + 16
-        for order in sorted({max(order, least) for order in orders}):
+        for order in truncation_orders(self.pool, orders):
             self.step(Step(order))
             if not self.open.any():
                 return
@@ -139,6 +142,24 @@ class Search:
         return float(np.max(self.gap[self.open]) / self.rtol) ** (1 / rate)
 
 
+def truncation_orders(pool: Pool, orders: Sequence[int]) -> list[int]:
+    """Those of the truncation orders that are worth a try.
+
+    Where all duals are polynomials, the degree of the kernel alone: nothing is cut off.  Where some are, an order from
+    which all their terms show, lest a class that is only reached by high powers looks like an exact zero.
+    """
+    shape, most = pool.shape, pool.shape.polynomial_degree
+    if max(most, 0 if shape.is_polynomial else 4 * (most - 1)) > _MOST_ORDER:
+        raise UnsupportedError(
+            f"the polynomial activations between the output and a leaf have the degree {most} together, and degrees up "
+            f"to {_MOST_ORDER} ({_MOST_ORDER // 4} with other activations between them) are supported; use fewer layers"
+        )
+    if shape.is_polynomial:
+        return [most]
+    least = int(pool.degree.max()) + 16 + 4 * (most - 1)
+    return sorted({max(order, least) for order in orders})
+
+
 def slowest(shape: Shape, kernel: str) -> float:
     """Exponent of the slowest power series in a tree: of the join with the fewest directions out of the corner.
 
@@ -155,7 +176,7 @@ def slowest(shape: Shape, kernel: str) -> float:
 def interpolating_joins(shape: Shape):
     """The joins that can interpolate: an activation over means of single leaves and cubes, nothing cut off below."""
     if shape.dim is None and not shape.is_cube:
-        if shape.chain and all(child.dim is not None or child.is_cube for child, _ in shape.groups):
+        if degree(shape.chain) is None and all(child.dim is not None or child.is_cube for child, _ in shape.groups):
             if shape.corner > 0:
                 yield shape
         for child, _ in shape.groups:

@@ -51,7 +51,14 @@ _FORMAT_OF_SUFFIX = {
     ".csv": Format.csv,
     ".json": Format.json,
 }
-_ACTIVATION_PARAMETERS = {"relu": 0, "identity": 0, "rbf": 1}
+#: an example of each activation that takes a parameter, and the kind of the parameter
+_PARAMETERS = {
+    "rbf": ("0.25", float),
+    "hermite": ("3", int),
+    "monomial": ("2", int),
+    "polynomial": ("0,1,1/2", lambda text: text.split(",")),
+}
+_ACTIVATIONS = ("relu", "identity", *_PARAMETERS)
 
 _NETWORK, _WHICH, _OUTPUT, _SAMPLING = "Network", "Which eigenvalues", "Output", "Sampling"
 
@@ -89,7 +96,12 @@ HeadOption = Annotated[
     ),
 ]
 ActivationOption = Annotated[
-    str, typer.Option(metavar="relu|rbf:GAMMA|identity", help="The activation.", rich_help_panel=_NETWORK)
+    str,
+    typer.Option(
+        metavar="relu|identity|rbf:GAMMA|hermite:N|monomial:N|polynomial:C0,C1,...",
+        help="The activation.",
+        rich_help_panel=_NETWORK,
+    ),
 ]
 KernelOption = Annotated[
     str, typer.Option(metavar="ntk|nngp", help="The kernel of the wide network.", rich_help_panel=_NETWORK)
@@ -111,7 +123,8 @@ OutputOption = Annotated[
 RingOption = Annotated[
     str,
     typer.Option(
-        metavar="float|ball:BITS", help="Floats with an error bound, or balls proved to hold the eigenvalues.",
+        metavar="float|ball:BITS|exact",
+        help="Floats with an error bound; balls proved to hold the eigenvalues; exact numbers where there are any.",
         rich_help_panel=_WHICH,
     ),
 ]
@@ -307,25 +320,30 @@ def _network(architecture, dim, depth, leaves, filters, positions, head, activat
 
 def _activation(text):
     name, *words = text.split(":")
-    if name not in _ACTIVATION_PARAMETERS:
-        raise ValueError(f"--activation must be relu, identity or rbf:GAMMA, got {text!r}")
-    expected = _ACTIVATION_PARAMETERS[name]
-    if len(words) != expected:
-        right = "rbf:0.25" if expected else name
-        rule = f"--activation {name} takes {expected or 'no'} parameter{'s' * (expected != 1)}"
-        raise ValueError(f"{rule}, got {text!r}; use {right}")
+    if name not in _ACTIVATIONS:
+        known = ", ".join(f"{n}:{_PARAMETERS[n][0]}" if n in _PARAMETERS else n for n in _ACTIVATIONS)
+        raise ValueError(f"--activation must be one such as {known}, got {text!r}")
+    example, kind = _PARAMETERS.get(name, (None, None))
+    if len(words) != (example is not None):
+        rule = f"--activation {name} takes {'1 parameter' if example else 'no parameters'}"
+        raise ValueError(f"{rule}, got {text!r}; use {name}{f':{example}' if example else ''}")
+    if example is None:
+        return getattr(es, name)
     try:
-        numbers = [float(word) for word in words]
+        parameter = kind(words[0])
     except ValueError:
-        raise ValueError(f"--activation {name} takes a number, got {text!r}; use {name}:0.25") from None
-    return getattr(es, name)(*numbers) if numbers else getattr(es, name)
+        rule = "an integer" if kind is int else "a number"
+        raise ValueError(f"--activation {name} takes {rule}, got {text!r}; use {name}:{example}") from None
+    return getattr(es, name)(parameter)
 
 
 def _ring(text):
     name, *words = text.split(":")
-    if (name, len(words)) not in (("float", 0), ("ball", 1)):
-        raise ValueError(f"--ring must be float or ball:BITS, got {text!r}; use ball:128 for 38 digits")
-    return es.ball(_integer(words[0], "--ring", "--ring ball:128")) if words else es.FLOAT
+    if (name, len(words)) not in (("float", 0), ("exact", 0), ("ball", 1)):
+        raise ValueError(f"--ring must be float, exact or ball:BITS, got {text!r}; use ball:128 for 38 digits")
+    if words:
+        return es.ball(_integer(words[0], "--ring", "--ring ball:128"))
+    return es.EXACT if name == "exact" else es.FLOAT
 
 
 def _degrees(text):
@@ -393,7 +411,7 @@ def _eigenvalue_text(ev, form, digits):
     degrees = {leaf: degree for leaf, degree in enumerate(ev.degrees) if degree}
     if form is Format.json:
         fields = {
-            "value": ev.value if isinstance(ev.value, float) else ev.text(_all_digits(ev.error)),
+            "value": ev.value if isinstance(ev.value, float) else ev.text(_all_digits(ev)),
             "log10": ev.log10 if math.isfinite(ev.log10) else str(ev.log10),
             "error": ev.error,
             "bound": ev.bound,
@@ -425,9 +443,11 @@ def _eigenvalue_text(ev, form, digits):
     return _render.latex(sheet) if form is Format.latex else _render.markdown(sheet)
 
 
-def _all_digits(error):
-    """How many digits a relative error leaves."""
-    return max(17, 2 - math.floor(math.log10(error))) if error else 17
+def _all_digits(ev):
+    """How many digits the relative error leaves; room for an exact number in full."""
+    if ev.ring == "exact":
+        return sys.maxsize
+    return max(17, 2 - math.floor(math.log10(ev.error))) if ev.error else 17
 
 
 def _write(text, path):

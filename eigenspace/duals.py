@@ -14,9 +14,11 @@ the linear layer on top].  One activation is :math:`(\varphi^*, \varphi^*, (\var
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 from ._flint import precision
 from .errors import ConvergenceError
+from .rings import ExactRing
 
 #: relative accuracy in bits that every coefficient must reach before it is rounded to float64
 _COEFFICIENT_BITS = 64
@@ -68,14 +70,45 @@ def triple_at(chain: Sequence, start: Sequence) -> Triple:
     from flint import arb, arb_series
 
     length = len(start)
-    f, g, h = (arb_series(c, prec=length) for c in (list(start), [0], [1]))
-    g_one, h_one = arb(0), arb(1)
+    *series, g_one, h_one = _compose(chain, *(arb_series(c, prec=length) for c in (list(start), [0], [1])), arb)
+    return Triple(*(padded(s, length) for s in series), g_one, h_one)
+
+
+def _compose(chain: Sequence, f, g, h, number: type) -> tuple:
+    """A chain on a triple of power series or polynomials, and the values of ``g`` and ``h`` at 1, of a type."""
+    g_one, h_one = number(0), number(1)
     for activation in chain:
         dual, slope = activation.on_series(f)
-        slope_one = activation.on_ball(arb(1))[1]
+        slope_one = activation.on_ball(number(1))[1]
         f, g, h = dual, dual + slope * g, slope * h
         g_one, h_one = 1 + slope_one * g_one, slope_one * h_one
-    return Triple(*(padded(s, length) for s in (f, g, h)), g_one, h_one)
+    return f, g, h, g_one, h_one
+
+
+def degree(chain: Sequence) -> int | None:
+    """Degree of ``f``, and of ``g``, of a chain of polynomial duals; that of ``h`` is one less.
+
+    ``None`` where a dual is no polynomial.
+
+    >>> from eigenspace import identity, monomial, relu
+    >>> degree((monomial(2), identity, monomial(3))), degree(()), degree((monomial(2), relu))
+    (6, 1, None)
+    """
+    if any(activation.dual_coefficients is None for activation in chain):
+        return None
+    return prod(len(activation.dual_coefficients) - 1 for activation in chain)
+
+
+def powers(chain: Sequence) -> int:
+    """The product of the degrees of the polynomial duals of a chain.
+
+    Only beyond that order do the supports of its series show whole, where other duals stand between them.
+
+    >>> from eigenspace import monomial, relu
+    >>> powers((monomial(2), relu, monomial(3))), powers((relu, relu))
+    (6, 1)
+    """
+    return prod(degree((activation,)) or 1 for activation in chain)
 
 
 def padded(series, length: int) -> tuple:
@@ -112,23 +145,30 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
     ``part`` names the base ``b``: ``"f"`` for 1 (moments of the kernel), ``"g"`` or ``"h"`` (the two parts of the
-    tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients; what their products
-    drop follows by sums of positive terms.  Cost: ``rows`` products of power series.
+    tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients, and nothing for
+    polynomials within the order; what their products drop follows by sums of positive terms.  Cost: ``rows`` products
+    of power series.
     """
     make = _kept_matrix if ring.keeps_matrices else _matrix
     return make(chain, part, rows, order, ring)
 
 
 def _matrix(chain: tuple, part: str, rows: int, order: int, ring):
+    if isinstance(ring, ExactRing):
+        return _exact_matrix(chain, part, rows, order, ring)
     from flint import arb
 
-    extra = 96
+    extra, most = 96, degree(chain)
+    whole = {"f": most is not None and order >= most}
+    whole |= {"g": whole["f"], "h": most is not None and order >= most - 1}
     for _ in range(_DOUBLINGS):
         triple = power_series(chain, order, ring.coefficient_bits, extra)
         with precision(ring.coefficient_bits + extra):
             base = {"f": (arb(1),) + (arb(0),) * order, "g": triple.g, "h": triple.h}[part]
             total = {"f": arb(1), "g": triple.g_at_one, "h": triple.h_at_one}[part]
-            sums = 1 - sum(triple.f, arb(0)), total - sum(base, arb(0)), total
+            dropped = arb(0) if whole["f"] else 1 - sum(triple.f, arb(0))
+            tail = arb(0) if whole[part] or part == "f" else total - sum(base, arb(0))
+            sums = dropped, tail, total
             if all(s.is_zero() or s.rel_accuracy_bits() >= 8 for s in sums):
                 return ring.power_matrix(triple.f, base, sums, rows)
         extra *= 2
@@ -136,6 +176,14 @@ def _matrix(chain: tuple, part: str, rows: int, order: int, ring):
 
 
 _kept_matrix = lru_cache(maxsize=64)(_matrix)
+
+
+def _exact_matrix(chain: tuple, part: str, rows: int, order: int, ring: ExactRing):
+    """The matrix of a chain of polynomial duals in rational numbers."""
+    from flint import fmpq, fmpq_poly
+
+    f, g, h, *_ = _compose(chain, *map(fmpq_poly, ([0, 1], [0], [1])), fmpq)
+    return ring.power_matrix(f, {"f": fmpq_poly([1]), "g": g, "h": h}[part], rows, order + 1)
 
 
 def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:

@@ -14,7 +14,7 @@ from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
 from .networks import KERNELS, Network, _network, kernel_function
-from .rings import FLOAT, BallRing, FloatRing
+from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout
 from .solver import solve
 from .table import EigenTable, Eigenvalue, Provenance
@@ -28,12 +28,20 @@ _RTOL = 1e-12
 #: relative error while searching
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
-_CALLED = re.compile(r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity)\b(?=[(),\]])")
+_CALLED = re.compile(
+    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|polynomial|monomial|hermite)\b(?=[(),\]])"
+)
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
 
 def eigenvalue(
-    net: Network, degrees, kernel: str = "ntk", *, ring: FloatRing | BallRing = FLOAT, rtol: float = _RTOL, layer=None
+    net: Network,
+    degrees,
+    kernel: str = "ntk",
+    *,
+    ring: FloatRing | BallRing | ExactRing = FLOAT,
+    rtol: float = _RTOL,
+    layer=None,
 ) -> Eigenvalue:
     r"""One eigenvalue of the NNGP kernel or the NTK of a network.
 
@@ -53,7 +61,8 @@ def eigenvalue(
     kernel
         ``"nngp"`` or ``"ntk"``.
     ring
-        Number system: `FLOAT`, or `ball(bits)` for a ball that is proved to hold the eigenvalue.
+        Number system: `FLOAT`; `ball(bits)` for a ball that is proved to hold the eigenvalue; or `EXACT`, for
+        polynomial activations and for one rectified layer.
     rtol
         Relative error to aim for.  In floats, what was reached is in ``.error``; in balls it is reached, or a
         `ConvergenceError` says how far the enclosure got.
@@ -61,8 +70,8 @@ def eigenvalue(
     Returns
     -------
     Eigenvalue
-        ``value`` (a float, 0.0 where it lies below the range of one; or a ``flint.arb``), ``log10``, ``error``
-        (relative bound) and its kind ``bound``, ``multiplicity`` of the class (all placements), indices.
+        ``value`` (a float, 0.0 where it lies below the range of one; a ``flint.arb``; or a SymPy number), ``log10``,
+        ``error`` (relative bound) and its kind ``bound``, ``multiplicity`` of the class (all placements), indices.
 
     Examples
     --------
@@ -77,6 +86,11 @@ def eigenvalue(
     >>> from eigenspace import ball
     >>> eigenvalue(mlp(10, 2), 3, ring=ball(128), rtol=1e-30).text(30)
     '8.21973514540151244994921538266e-4'
+    >>> from eigenspace import EXACT, hermite
+    >>> [eigenvalue(mlp(d, 1), 2, "nngp", ring=EXACT).value for d in (3, 4)]
+    [3/128, 32/(225*pi**2)]
+    >>> eigenvalue(cnn(3, (2,), activation=hermite(3)), (2, 1), ring=EXACT)
+    Eigenvalue(1/15, exact, multiplicity 30, pattern 2 1, S = 0, F = 3, L = 3)
     """
     net, kernel, ring = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
@@ -95,7 +109,7 @@ def spectrum(
     min_value: float | None = None,
     count: int | None = None,
     layer=None,
-    ring: FloatRing | BallRing = FLOAT,
+    ring: FloatRing | BallRing | ExactRing = FLOAT,
     rtol: float = _RTOL,
     progress: bool | None = None,
 ) -> EigenTable:
@@ -114,7 +128,7 @@ def spectrum(
     count
         The classes with the largest eigenvalues, until at least this many eigenfunctions are listed.
     ring
-        Number system: `FLOAT` or `ball(bits)`.
+        Number system: `FLOAT`, `ball(bits)`, or `EXACT` for polynomial activations and for one rectified layer.
     rtol
         Relative error to aim for.  In floats, what was reached is in the column ``error``; in balls every row reaches
         it, or a `ConvergenceError` is raised.
@@ -178,8 +192,10 @@ def spectrum(
 
 def _request(net, kernel, ring, layer):
     net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
-    if not isinstance(ring, FloatRing | BallRing):
-        raise TypeError(f"ring must be eigenspace.FLOAT or eigenspace.ball(bits), got {ring!r}; use ring=ball(128)")
+    if not isinstance(ring, FloatRing | BallRing | ExactRing):
+        raise TypeError(
+            f"ring must be eigenspace.FLOAT, EXACT or ball(bits), got {ring!r}; use ring=eigenspace.ball(128)"
+        )
     if layer is not None:
         raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
     return net, kernel, ring
@@ -263,7 +279,7 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
 
 def _nothing_beyond(plan: Layout, pool: Pool, log10, threshold: float, degree: int, rest: float, trace: float) -> bool:
     """Whether no class of a higher total degree reaches the threshold (see the notes of `spectrum`)."""
-    if int(pool.degree.max()) < degree:
+    if int(pool.degree.max()) < degree or plan.root.is_polynomial and plan.root.polynomial_degree <= degree:
         return True
     last = log10[pool.degree >= degree - 1]
     if np.all(last == -inf) and rest <= 2 * _ROUGH * trace:
@@ -312,7 +328,8 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
     space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
     learning = leading_exponents(pool, net.dim, kernel)[chosen]
     learning[values.log10() == -inf] = inf
-    citations = (*_CITATIONS, *dict.fromkeys(c for a in net.activations for c in a.citations))
+    cited = (*(c for a in net.activations for c in a.citations), *solution.citations)
+    citations = (*_CITATIONS, *dict.fromkeys(cited))
     return EigenTable(
         values=values,
         error=solution.error[chosen],
@@ -336,15 +353,18 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
             version=__version__,
         ),
         kernel=kernel,
-        notes=_notes(learning, space, frequency),
+        notes=_notes(learning, space, frequency, ring),
     )
 
 
-def _notes(learning, space, frequency) -> tuple[str, ...]:
+def _notes(learning, space, frequency, ring) -> tuple[str, ...]:
+    notes = ()
     finite = [(l, s + f) for l, s, f in zip(learning, space, frequency) if l != inf]
-    if all(abs(l - index) < 1e-9 for l, index in finite):
-        return ()
-    return (
-        "L is the leading exponent of the eigenvalue in d. In some rows it exceeds S + F, its value for admissible "
-        "activations: an activation is not admissible (some of its Hermite coefficients vanish).",
-    )
+    if not all(abs(l - index) < 1e-9 for l, index in finite):
+        notes = (
+            "L is the leading exponent of the eigenvalue in d. In some rows it exceeds S + F, its value for admissible "
+            "activations: an activation is not admissible (some of its Hermite coefficients vanish).",
+        )
+    if isinstance(ring, ExactRing):
+        notes += ("Eigenvalues are exact; those that take too much room are shown by their first digits.",)
+    return notes

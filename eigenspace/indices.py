@@ -92,7 +92,9 @@ def leading_exponents(pool: Pool, dim: int, kernel: str) -> np.ndarray:
     # fluctuations count half exponents
     unit = 2 * lcm(*(e.denominator for e in exponents.values())) if exact else 1
     scaled = {shape: float(e * unit) for shape, e in exponents.items()}
-    centred, tangent, _ = _paths(pool, scaled, 2 * int(pool.degree.max()) + 4, {})
+    # polynomial duals may have no low powers
+    order = max(2 * int(pool.degree.max()) + 4, pool.shape.polynomial_degree)
+    centred, tangent, _ = _paths(pool, scaled, order, pool.shape.polynomial_degree, {})
     found = tangent[:, 0].copy() if kernel == "ntk" else centred[:, 1].copy()
     found[0] = 0.0
     if not exact:
@@ -103,7 +105,7 @@ def leading_exponents(pool: Pool, dim: int, kernel: str) -> np.ndarray:
     return out
 
 
-def _paths(pool: Pool, exponents: dict, order: int, done: dict):
+def _paths(pool: Pool, exponents: dict, order: int, most: int, done: dict):
     """Exponents of ``E[(K - K(0))^j P]`` and ``E[T (K - K(0))^j P]``, ``j <= order``, by class; and ``K(0)`` itself."""
     if id(pool) not in done:
         shape = pool.shape
@@ -114,17 +116,17 @@ def _paths(pool: Pool, exponents: dict, order: int, done: dict):
             moments = np.where(reached, exponents[shape] * (j + degree) / 2, np.inf)
             result = moments[:, :-1], moments[:, 1:], 0.0
         else:
-            result = _join_paths(pool, exponents, order, done)
+            result = _join_paths(pool, exponents, order, most, done)
         for activation in shape.chain:
-            copies = 2 * min(int(pool.degree.max()), shape.leaf_count) + 4
+            copies = max(2 * min(int(pool.degree.max()), shape.leaf_count), most) + 4
             result = _activate_paths(activation, *result, copies)
         done[id(pool)] = result
     return done[id(pool)]
 
 
-def _join_paths(pool: Pool, exponents: dict, order: int, done: dict):
+def _join_paths(pool: Pool, exponents: dict, order: int, most: int, done: dict):
     """The mean over the children: active ones by their classes, inactive ones where their fluctuations are cheapest."""
-    below = [_paths(child, exponents, order, done) for child in pool.children]
+    below = [_paths(child, exponents, order, most, done) for child in pool.children]
     step = exponents[pool.shape]
     weights = step * np.arange(order + 1)
     centred = np.concatenate([b[0] for b in below]) + weights
@@ -200,4 +202,9 @@ def _least(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _boolean_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.convolve(a, b)[: a.size] > 0
+    if np.count_nonzero(b) > 8:
+        return np.convolve(a, b)[: a.size] > 0
+    out = np.zeros_like(a)
+    for n in np.flatnonzero(b):
+        out[n:] |= a[: a.size - n]
+    return out

@@ -28,9 +28,12 @@ from fractions import Fraction
 import numpy as np
 
 from .classes import Pool
-from .duals import layer_matrix
+from .duals import degree, layer_matrix
 from .one_sided import interpolated_rows
 from .zonal import CubeLaw, SphereLaw, chain_rows
+
+#: order up to which a chain of polynomials over one leaf keeps all its terms, whatever the order of the tree
+_LEAF_ORDER = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +60,26 @@ def _moments(pool: Pool, size: int, order: int, tangent: bool, ring, done: dict)
     key = id(pool), size
     if key not in done:
         shape = pool.shape
-        if shape.is_cube and shape.chain:
+        # a chain of polynomials needs its moments up to its degree, and no rule
+        most = degree(shape.chain)
+        reach = None if most is None else (size - 1 + tangent) * most
+        if shape.is_cube and shape.chain and most is None:
             law = CubeLaw(shape.fan_in)
             series = lambda ring, n: _join(pool, n, order, False, ring, {}).kernel  # noqa: E731
             done[key] = _chain(pool, law, series, size, tangent, ring)
         elif not pool.is_leaf:
-            below = _join(pool, order + 1 if shape.chain else size, order, tangent, ring, done)
+            top = order if reach is None else min(order, reach)
+            below = _join(pool, top + 1 if shape.chain else size, order, tangent, ring, done)
             done[key] = _activate(pool, below, size, ring) if shape.chain else below
-        elif shape.chain:
+        elif most is None:
             degrees = pool.degree.tolist()
             series = lambda ring, n: ring.leaf(shape.dim, degrees, n)  # noqa: E731
             done[key] = _chain(pool, SphereLaw(shape.dim), series, size, tangent, ring)
         else:
-            rows = ring.leaf(shape.dim, pool.degree.tolist(), size + 1)
-            done[key] = Moments(ring.cut(rows, size), ring.derivative(rows) if tangent else None)
+            columns = min(reach, max(order, _LEAF_ORDER)) + 1 if shape.chain else size
+            rows = ring.leaf(shape.dim, pool.degree.tolist(), columns + 1)
+            below = Moments(ring.cut(rows, columns), ring.derivative(rows) if tangent else None)
+            done[key] = _activate(pool, below, size, ring) if shape.chain else below
     return done[key]
 
 
@@ -82,7 +91,7 @@ def _chain(pool: Pool, law, series, size: int, tangent: bool, ring) -> Moments:
 
 def _activate(pool: Pool, below: Moments, size: int, ring) -> Moments:
     chain, order = pool.shape.chain, below.kernel.size - 1
-    if ring.interpolates(below.kernel, pool.shape.corner):
+    if degree(chain) is None and ring.interpolates(below.kernel, pool.shape.corner):
         found = interpolated_rows(ring, chain, pool.shape.corner, pool.count, size, below.kernel, below.tangent)
         return Moments(found[0], found[1] if below.tangent else None)
     f, g, h = (layer_matrix(chain, part, size, order, ring) if part == "f" or below.tangent else None for part in "fgh")

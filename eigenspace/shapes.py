@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import cached_property
 from math import isfinite, log
 
+from .duals import degree, powers
 from .errors import UnsupportedError
 from .networks import Leaf, Network
 
@@ -66,6 +67,19 @@ class Shape:
     def inner(self) -> bool:
         """Whether the recursion needs moments of a node with several children inside this tree."""
         return self.height > (1 if self.chain else 2)
+
+    @cached_property
+    def is_polynomial(self) -> bool:
+        """Whether the kernel is a polynomial of the correlations: all its duals are."""
+        return degree(self.chain) is not None and all(shape.is_polynomial for shape, _ in self.groups)
+
+    @cached_property
+    def polynomial_degree(self) -> int:
+        """The largest product of the degrees of the polynomial duals between the output and a leaf.
+
+        The degree of the kernel where all duals are polynomials.
+        """
+        return powers(self.chain) * max((shape.polynomial_degree for shape, _ in self.groups), default=1)
 
     @property
     def is_cube(self) -> bool:

@@ -6,11 +6,12 @@ from math import inf
 
 import numpy as np
 
-from .certified import Solution, certify, slowest
+from .certified import Solution, certify, slowest, truncation_orders
 from .classes import Pool
+from .exactly import exact_method, exact_values
 from .moments import root_moments
 from .refinement import is_slow, limit_weights, refine
-from .rings import FLOAT, FloatColumn
+from .rings import EXACT, FLOAT, ExactColumn, FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS
 
@@ -26,12 +27,14 @@ _LONG = 2000
 
 def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:
     """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
+    if ring is EXACT:
+        return _exactly(pool, asked, kernel)
     if ring is not FLOAT:
         return certify(pool, asked, kernel, ring, rtol, progress)
     size = len(pool)
     mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
-    orders = sorted({max(order, int(pool.degree.max()) + 16) for order in _ORDERS + _HIGH_ORDERS})
+    orders = truncation_orders(pool, _ORDERS + _HIGH_ORDERS)
     history = np.full((len(orders), size), np.nan)
     scale = np.zeros(size, dtype=np.int64)
     open_, previous = asked.copy(), np.full(size, inf)
@@ -75,6 +78,16 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
         done = refine(pool, open_, kernel, rtol, mantissa, exponent, error, bound)
         method += f"; {done}" if done else ""
     return Solution(FloatColumn(mantissa, exponent), error, bound, method, f"truncation order {orders[-1]}")
+
+
+def _exactly(pool: Pool, asked: np.ndarray, kernel: str) -> Solution:
+    """The asked classes as exact numbers."""
+    part, numbers = pool.restrict(asked)
+    found = exact_values(part, kernel).numbers
+    zero = EXACT.column_from_jsonable(["0"]).numbers[0]
+    values = ExactColumn(tuple(found[n] if wanted else zero for n, wanted in zip(numbers, asked)))
+    bound = np.full(len(pool), BOUNDS.index("exact"), dtype=np.uint8)
+    return Solution(values, np.zeros(len(pool)), bound, *exact_method(pool.shape))
 
 
 def _passes(orders: Sequence[int], size: int, progress: bool | None):

@@ -367,8 +367,9 @@ class EigenTable:
     def to_csv(self, path=None) -> str | None:
         """Comma-separated values with the columns of :meth:`to_pandas`.
 
-        Data, not display: ``value`` has 17 digits of the stored number, whatever its error (of a ball, all that are
-        known), and keeps its power of ten where a float would underflow; multiplicities and fractions are exact.
+        Data, not display: ``value`` is an exact number in full, or has 17 digits of the stored number, whatever its
+        error (of a ball, all that are known), and keeps its power of ten where a float would underflow; multiplicities
+        and fractions are exact.
         """
         return _deliver(csv_text(self), path)
 
@@ -424,7 +425,7 @@ class EigenTable:
     @cached_property
     def _shares(self) -> np.ndarray:
         weights = (
-            _weight(value, count, lambda i=i: self.column.data_text(i))
+            _weight(value, count, lambda i=i: self.column.decimal_text(i, 17))
             for i, (value, count) in enumerate(zip(self.values().tolist(), self.multiplicity, strict=True))
         )
         return _frozen(np.fromiter(weights, float, len(self)) / float(self.trace), np.float64)

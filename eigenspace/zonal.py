@@ -24,7 +24,7 @@ import numpy as np
 
 from ._ellipse import ellipses
 from ._flint import precision
-from .duals import evaluate, is_nonnegative, layer_matrix, supports
+from .duals import evaluate, is_nonnegative, layer_matrix, powers, supports
 from .errors import ConvergenceError
 from .harmonics import multiplicity
 from .rings import FLOAT
@@ -215,7 +215,8 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
     chain is taken where it settles within a moderate order, the rule of the law otherwise.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
-    order, most = max(64, max(degrees) + 16), _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
+    order = max(64, max(degrees) + 16 + 4 * (powers(chain) - 1))
+    most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     probe = ring if ring is FLOAT or law.prefers_series else FLOAT
     while True:
         rows = _series_rows(probe, chain, series(probe, order + 2), min(size, 4), tangent)
@@ -233,7 +234,7 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
 
 def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
     """Where ``E[K^j P_k]`` (parts "f") or ``E[T K^j P_k]`` (parts "gh") vanishes: no power of ``t`` reaches it."""
-    order = size + max(degrees) + 16
+    order = size + max(degrees) + 16 + 4 * (powers(chain) - 1)
     even = sum(1 << n for n in range(0, order + 1, 2))
     mask = np.ones((len(degrees), size), dtype=bool)
     for part in parts:

@@ -279,8 +279,8 @@ def test_json_is_strict_and_has_a_schema(table):
     assert document["schema"] == "eigenspace.table/1" and document["space"][5] == "inf"
     with pytest.raises(ValueError, match="source must be JSON of schema eigenspace.table/1, got 'other'"):
         EigenTable.from_json('{"schema": "other"}')
-    with pytest.raises(UnsupportedError, match="ring must be 'float', got 'ball\\(99\\)'"):
-        EigenTable.from_json(table.to_json().replace('"ring": "float",\n', '"ring": "ball(99)",\n'))
+    with pytest.raises(UnsupportedError, match="ring must be 'float', 'exact' or 'ball\\(bits\\)', got 'reals'"):
+        EigenTable.from_json(table.to_json().replace('"ring": "float",\n', '"ring": "reals",\n'))
 
 
 def test_csv_is_exact(table, tmp_path):

@@ -54,6 +54,8 @@ class Activation(ABC):
     is_nonnegative = False
     #: whether the dual is the identity, so that the angle of the kernel stays
     keeps_angle = False
+    #: exact coefficients of the dual (fractions, from the constant on) where it is a polynomial, else ``None``
+    dual_coefficients: tuple | None = None
 
     def angle_ratio(self, angle):
         r"""The entire function :math:`q(\theta) = (1 - \varphi^*(\cos\theta)) / (2\theta^2)` at a complex ball.

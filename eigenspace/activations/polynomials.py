@@ -1,10 +1,29 @@
-"""Polynomial activations: their duals are polynomials."""
+r"""Polynomial activations: their duals are polynomials with rational coefficients.
 
+Over the Hermite polynomials :math:`He_k`, which are orthogonal under the normal law with :math:`E[He_k^2] = k!`, a
+polynomial :math:`\varphi(z) = \sum_n c_n z^n` has the coefficients :math:`b_k`, and its dual the coefficients
+:math:`a_k`, normalised to the sum 1,
+
+.. math:: b_k = \sum_i \frac{(k + 2i)!}{2^i\, i!\, k!}\, c_{k+2i}, \qquad
+          a_k = \frac{k!\, b_k^2}{\sum_l l!\, b_l^2}, \qquad \varphi^*(t) = \sum_k a_k t^k
+
+[Daniely2016].  All of them are fractions, so that every eigenvalue of a network of such activations is one.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import factorial
+from numbers import Integral, Rational, Real
 
 import numpy as np
 
+from .. import _check
 from .base import Activation
+
+#: largest degree of a polynomial activation
+_MOST_DEGREE = 1000
 
 
 @dataclass(frozen=True, repr=False)
@@ -13,6 +32,7 @@ class Identity(Activation):
 
     name = "identity"
     keeps_angle = True
+    dual_coefficients = (Fraction(0), Fraction(1))
 
     def dual(self, t):
         """``t`` itself."""
@@ -27,16 +47,216 @@ class Identity(Activation):
 
     def on_ball(self, t):
         """Dual and derivative dual at a ball."""
-        from flint import arb
-
-        return t, arb(1)
+        return t, type(t)(1)
 
     def on_series(self, g):
         """Dual and derivative dual of a series."""
-        from flint import arb_series
-
-        return g, arb_series([1], prec=g.prec)
+        return g, g * 0 + 1
 
 
 #: a linear layer
 identity = Identity()
+
+
+@dataclass(frozen=True, repr=False)
+class Polynomial(Activation):
+    r"""A polynomial, known by the coefficients of its dual: made by `polynomial`, `monomial` or `hermite`.
+
+    .. math:: \varphi^*(t) = \sum_{k=0}^n a_k t^k, \qquad (\varphi^*)'(t) = \sum_{k=1}^n k\, a_k t^{k-1}, \qquad
+              a_k \ge 0, \quad \sum_k a_k = 1
+
+    ``on_ball`` and ``on_series`` also take exact numbers (``flint.fmpq``) and polynomials (``flint.fmpq_poly``).
+    """
+
+    name: str
+    dual_coefficients: tuple[Fraction, ...]
+
+    citations = ("Daniely2016",)
+
+    @property
+    def keeps_angle(self) -> bool:
+        """Whether the dual is the identity."""
+        return self.dual_coefficients == identity.dual_coefficients
+
+    @cached_property
+    def is_nonnegative(self) -> bool:
+        """Whether the dual is nowhere negative on [-1, 1]: whether none of its roots there changes its sign.
+
+        It is positive at 1, so that the sign changes first at the largest root of odd multiplicity.
+
+        >>> monomial(2).is_nonnegative, monomial(3).is_nonnegative, polynomial((0, 1, 1)).is_nonnegative
+        (True, False, True)
+        """
+        if not any(self.dual_coefficients[1::2]):
+            return True
+        from sympy import Symbol
+
+        t = Symbol("t")
+        factors = self.dual(t).as_poly(t).sqf_list()[1]
+        return not any(f.count_roots(-1, 1) - (f.eval(-1) == 0) for f, multiplicity in factors if multiplicity % 2)
+
+    def dual(self, t):
+        """The polynomial itself, with exact coefficients.
+
+        >>> from sympy.abc import t
+        >>> monomial(3).dual(t)
+        2*t**3/5 + 3*t/5
+        """
+        import sympy
+
+        t = sympy.sympify(t)
+        return sum((sympy.Rational(*a.as_integer_ratio()) * t**k for k, a in enumerate(self.dual_coefficients)), t * 0)
+
+    def on_array(self, t):
+        """Dual and derivative dual at float64 correlations."""
+        return _horner(self._floats, np.asarray(t, dtype=float))
+
+    def on_ball(self, t):
+        """Dual and derivative dual at a ball."""
+        return _horner(self._exact, t)
+
+    def on_series(self, g):
+        """Dual and derivative dual of a series."""
+        return _horner(self._exact, g)
+
+    def series(self, order: int, ring=None) -> list:
+        """Coefficients of the dual; SymPy numbers in the exact ring.
+
+        >>> from eigenspace import EXACT
+        >>> hermite(2).series(3), monomial(2).series(3, EXACT)
+        ([0.0, 0.0, 1.0, 0.0], [1/3, 0, 2/3, 0])
+        """
+        if ring is None or ring.name != "exact":
+            return super().series(order, ring)
+        import sympy
+
+        order = _check.nonnegative_integer("order", order)
+        kept = self.dual_coefficients[: order + 1]
+        kept += (Fraction(0),) * (order + 1 - len(kept))
+        return [sympy.Rational(*a.as_integer_ratio()) for a in kept]
+
+    @cached_property
+    def _floats(self) -> list[float]:
+        return [float(a) for a in self.dual_coefficients]
+
+    @cached_property
+    def _exact(self) -> list:
+        from flint import fmpq
+
+        return [fmpq(*a.as_integer_ratio()) for a in self.dual_coefficients]
+
+
+def _horner(coefficients: list, t) -> tuple:
+    """A polynomial and its derivative at ``t``: an array, a ball, an exact number or a power series."""
+    slope = t * 0
+    value = slope + coefficients[-1]
+    for a in coefficients[-2::-1]:
+        value, slope = value * t + a, slope * t + value
+    return value, slope
+
+
+def polynomial(coefficients: Iterable) -> Polynomial:
+    r"""The activation :math:`\varphi(z) \propto \sum_n c_n z^n`, scaled to :math:`E[\varphi^2] = 1`.
+
+    Parameters
+    ----------
+    coefficients
+        ``c_0, c_1, ...``: integers, fractions, fractions as text (``"1/3"``), or floats whose decimals are their exact
+        value (0.25, not 0.1).  At least one beyond the constant is not zero.
+
+    Examples
+    --------
+    >>> act = polynomial((0, 1, 1))
+    >>> act, act.dual_coefficients
+    (eigenspace.polynomial((0, 1, 1)), (Fraction(1, 4), Fraction(1, 4), Fraction(1, 2)))
+    >>> polynomial([1, "1/3", 0.5])
+    eigenspace.polynomial((1, '1/3', '1/2'))
+    >>> polynomial((1, 0.1))
+    Traceback (most recent call last):
+    ...
+    ValueError: coefficients must be exact numbers, got 0.1 at position 1; use Fraction('0.1') or '0.1'
+    """
+    values = _fractions(coefficients)
+    text = ", ".join(str(c) if c.denominator == 1 else repr(str(c)) for c in values)
+    return Polynomial(f"polynomial(({text}))", _dual_coefficients(values))
+
+
+def monomial(n: int) -> Polynomial:
+    r"""The activation :math:`\varphi(z) = z^n / \sqrt{(2n-1)!!}`, with ``n`` from 1 to 1000.
+
+    >>> monomial(3).dual_coefficients
+    (Fraction(0, 1), Fraction(3, 5), Fraction(0, 1), Fraction(2, 5))
+    """
+    n = _degree(n)
+    return Polynomial(f"monomial({n})", _dual_coefficients([Fraction(0)] * n + [Fraction(1)]))
+
+
+def hermite(n: int) -> Polynomial:
+    r"""The normalised Hermite polynomial :math:`\varphi = He_n / \sqrt{n!}`, with ``n`` from 1 to 1000; its dual is
+    :math:`t^n`.
+
+    >>> from sympy.abc import t
+    >>> hermite(3).dual(t)
+    t**3
+    """
+    n = _degree(n)
+    return Polynomial(f"hermite({n})", (Fraction(0),) * n + (Fraction(1),))
+
+
+def _degree(n) -> int:
+    way_out = f"degrees up to {_MOST_DEGREE} are supported; a constant layer, n = 0, learns nothing"
+    return _check.integer("n", n, 1, _MOST_DEGREE, way_out)
+
+
+def _dual_coefficients(coefficients) -> tuple[Fraction, ...]:
+    """Squared Hermite coefficients, normalised (see the top of this module).  Cost: ``O(n**2)`` fractions."""
+    size = len(coefficients)
+    squares = []
+    for k in range(size):
+        terms = (
+            coefficients[n] * (factorial(n) // ((1 << i) * factorial(i) * factorial(k)))
+            for i, n in enumerate(range(k, size, 2))
+        )
+        squares.append(factorial(k) * sum(terms, Fraction(0)) ** 2)
+    total = sum(squares)
+    return tuple(a / total for a in squares)
+
+
+def _fractions(coefficients) -> list[Fraction]:
+    """The coefficients as fractions, without zeros at the end."""
+    if isinstance(coefficients, str | bytes) or not isinstance(coefficients, Iterable):
+        raise TypeError(
+            f"coefficients must be a sequence of exact numbers, got {coefficients!r}; use (0, 1, 1) for z + z**2"
+        )
+    values = [_fraction(c, f" at position {n}") for n, c in enumerate(coefficients)]
+    while values and not values[-1]:
+        values.pop()
+    if len(values) < 2:
+        raise ValueError(
+            f"coefficients must describe a polynomial that is not constant, got {tuple(map(str, values))}; a constant "
+            f"layer learns nothing, use (0, 1) for the identity"
+        )
+    if len(values) > _MOST_DEGREE + 1:
+        raise ValueError(
+            f"coefficients must be at most {_MOST_DEGREE + 1}, got {len(values)}; use a polynomial of a lower degree"
+        )
+    return values
+
+
+def _fraction(c, where: str) -> Fraction:
+    if isinstance(c, str):
+        try:
+            return Fraction(c)
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"coefficients must be exact numbers, got {c!r}{where}; use text such as '1/3'") from None
+    if isinstance(c, bool) or not isinstance(c, Real):
+        raise TypeError(f"coefficients must be exact numbers, got {c!r}{where}; use integers or fractions")
+    if isinstance(c, Integral):
+        return Fraction(int(c))
+    if isinstance(c, Rational):
+        return Fraction(int(c.numerator), int(c.denominator))
+    number = float(c)
+    if not np.isfinite(number) or Fraction(repr(number)) != Fraction(number):
+        way_out = f"use Fraction('{number!r}') or '{number!r}'" if np.isfinite(number) else "use a finite number"
+        raise ValueError(f"coefficients must be exact numbers, got {c!r}{where}; {way_out}")
+    return Fraction(number)

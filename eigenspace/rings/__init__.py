@@ -15,21 +15,25 @@ import re
 
 from ..errors import UnsupportedError
 from .balls import BallColumn, BallRing, ball
+from .exact import EXACT, ExactColumn, ExactRing
 from .floats import FLOAT, FloatColumn, FloatRing
 
-__all__ = ["FLOAT", "BallColumn", "BallRing", "FloatColumn", "FloatRing", "ball", "named"]
+__all__ = [
+    "EXACT", "FLOAT", "BallColumn", "BallRing", "ExactColumn", "ExactRing", "FloatColumn", "FloatRing", "ball", "named",
+]  # fmt: skip
 
 
 def named(name: str):
     """The ring of a name, as tables and files have it.
 
-    >>> named("float"), named("ball(128)")
-    (eigenspace.FLOAT, eigenspace.ball(128))
+    >>> named("float"), named("exact"), named("ball(128)")
+    (eigenspace.FLOAT, eigenspace.EXACT, eigenspace.ball(128))
     """
-    if name == FLOAT.name:
-        return FLOAT
+    for ring in (FLOAT, EXACT):
+        if name == ring.name:
+            return ring
     if match := re.fullmatch(r"ball\((\d+)\)", name):
         return ball(int(match[1]))
     raise UnsupportedError(
-        f"ring must be 'float' or 'ball(bits)', got {name!r}; read the file with the version that wrote it"
+        f"ring must be 'float', 'exact' or 'ball(bits)', got {name!r}; read the file with the version that wrote it"
     )

@@ -87,6 +87,10 @@ class BallColumn:
         places = np.arange(len(self.balls))[indices]
         return BallColumn(self.ring, tuple(self.balls[i] for i in places))
 
+    def decimal_text(self, i: int, digits: int) -> str:
+        """``digits`` digits of the midpoint of element ``i``, whatever its error."""
+        return self.text(i, digits, 0.0)
+
     def data_text(self, i: int) -> str:
         """Decimal text for data files: all digits that are certain, and the midpoint to 17 digits at least."""
         error = relative_error(self.balls[i])

@@ -88,6 +88,10 @@ class FloatColumn:
 
         return certain_text(float(self.mantissa[i]), int(self.exponent[i]), digits, error)
 
+    def decimal_text(self, i: int, digits: int) -> str:
+        """``digits`` digits of element ``i``, whatever its error."""
+        return self.text(i, digits, 0.0)
+
     def take(self, indices) -> "FloatColumn":
         """The elements at the given indices (or under a mask)."""
         return FloatColumn(self.mantissa[indices].copy(), self.exponent[indices].copy())

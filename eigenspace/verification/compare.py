@@ -199,7 +199,7 @@ def _stated(table: EigenTable, i: int):
     """The stated value as a ball that is as wide as its text is short."""
     from flint import arb
 
-    text = table.column.text(i, _READ, 0.0)
+    text = table.column.decimal_text(i, _READ)
     if fullmatch(r"-?\d+(\.\d+)?(e[-+]?\d+)?", text):
         return arb(text) * arb(1, 10.0 ** (2 - _READ))
     log10 = float(table.log10()[i])

@@ -22,12 +22,13 @@ RTOL = 1e-6
 #: largest total degree of the tables, where not 6
 DEGREES = {"sphere": 40, "sphere, deep": 16, "circle": 40, "rbf sphere": 20, "torus": 18, "Xiao MLP": 14,
            "D-CNN, rbf": 12, "Xiao HR": 10, "cube": 6, "cube, tree": 4, "two points": 1}  # fmt: skip
-FINITE = ("two points", "cube", "cube, tree", "linear")
+FINITE = ("two points", "cube", "cube, tree", "linear", "monomials", "polynomial tree", "Hermite cube")
 FAST = ("rbf sphere", "torus", "Xiao MLP", "D-CNN, rbf", "Xiao HR")
 #: networks whose multi-degrees are few enough to write out
 EXPLICIT = ["sphere", "sphere, deep", "circle", "two points", "two spheres", "three spheres", "rbf sphere", "linear",
             "S-CNN", "S-CNN, wide filter", "D-CNN", "D-CNN, dense", "D-CNN, rbf", "cube", "cube, tree", "torus",
-            "ragged", "mixed", "positions of different size"]  # fmt: skip
+            "monomials", "polynomial tree", "Hermite cube", "ragged", "mixed",
+            "positions of different size"]  # fmt: skip
 
 
 @lru_cache
@@ -102,13 +103,18 @@ def test_trace_identity(name, kernel):
 
 
 def _trace(net):
-    """K + sum over the hidden layers of the slopes at 1: 1 for ReLU and linear layers, 2 gamma for a Gaussian one."""
+    """K + sum over the hidden layers of the slopes at 1: 1 for ReLU and linear layers, 2 gamma for a Gaussian one,
+    the sum of n a_n for a polynomial."""
+
+    def slope_at_one(activation):
+        if activation.dual_coefficients:
+            return float(sum(n * a for n, a in enumerate(activation.dual_coefficients)))
+        return 2 * activation.gamma if hasattr(activation, "gamma") else 1.0
 
     def pair(part):
         if not hasattr(part, "children"):
             return 1.0
-        slope = 2 * part.activation.gamma if hasattr(part.activation, "gamma") else 1.0
-        return 1.0 + slope * sum(map(pair, part.children)) / len(part.children)
+        return 1.0 + slope_at_one(part.activation) * sum(map(pair, part.children)) / len(part.children)
 
     return sum(map(pair, net.positions)) / len(net.positions)
 
