@@ -12,9 +12,10 @@ from .rings.floats import UNIT
 from .shapes import Shape
 from .table import BOUNDS
 
-#: numbers of nodes
-_NODES = (48, 72, 108, 162, 243)
-_BITS = 160
+#: numbers of nodes, from how many of them on a limit is taken, and the error at which it ends the search
+_NODES = (32, 48, 72, 108, 162, 243)
+_LEAST_STEPS, _GOOD = 4, 1e-10
+_BITS = 128
 #: from which truncation order on the power series is given up, where its later terms are not going to suffice
 _DECISIVE = 128
 
@@ -40,15 +41,15 @@ def refine(pool: Pool, open_: np.ndarray, kernel: str, rtol: float, mantissa, ex
         return None
     search = Search(pool, open_, kernel, _BITS, rtol)
     moments = 4 if any(is_folded(join) for join in joins) else 2
-    least, centres = int(pool.degree.max()) + 16, []
+    least, centres, limits = int(pool.degree.max()) + 16, [], {}
+    rate = inf if pool.shape.inner else 2 * slowest(pool.shape, kernel)
     for nodes in _NODES:
         search.step(Step(max(moments * nodes + 4, least), nodes), only_open=False)
         centres.append(search.found)
-        if not search.open.any():
+        if rate < inf and len(centres) >= _LEAST_STEPS:
+            limits = _limits(np.flatnonzero(search.open), centres, rate)
+        if all(min(search.gap[c], limits.get(c, (0, inf))[1]) <= max(rtol, _GOOD) for c in np.flatnonzero(search.open)):
             break
-    limits = {}
-    if search.open.any() and not pool.shape.inner and slowest(pool.shape, kernel) < inf:
-        limits = _limits(np.flatnonzero(search.open), centres, 2 * slowest(pool.shape, kernel))
     done, kinds = False, set()
     for c in np.flatnonzero(open_):
         value, doubt, kind = search.balls[c], search.gap[c] + 2 * UNIT, "rounded"
@@ -66,8 +67,8 @@ def refine(pool: Pool, open_: np.ndarray, kernel: str, rtol: float, mantissa, ex
 
 def _limits(classes, centres: Sequence[Sequence], rate: float) -> dict:
     """Limits of the centres as (ball, relative error), by class."""
-    full, fewer = limit_weights(_NODES, rate, 1.0), limit_weights(_NODES[1:], rate, 1.0)
-    other = limit_weights(_NODES, rate, 0.5)
+    nodes = _NODES[: len(centres)]
+    full, fewer, other = (limit_weights(n, rate, step) for n, step in ((nodes, 1.0), (nodes[1:], 1.0), (nodes, 0.5)))
     noise = 8 * UNIT
     found = {}
     with precision(_BITS):
