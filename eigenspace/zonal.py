@@ -144,7 +144,7 @@ class CubeLaw:
         return self.bits, k, self.bits - k
 
 
-def _polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
+def polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
     """``P_k`` at the points, one row for each degree (ascending)."""
     from flint import arb
 
@@ -167,7 +167,7 @@ def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: i
 
     points, masses = law.points(nodes, bits)
     kernels, tangents = zip(*(evaluate(chain, t, t) for t in points))
-    signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in _polynomials(law, degrees, points)])
+    signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in polynomials(law, degrees, points)])
     powers = []
     for k in kernels:
         line = [arb(1)]
