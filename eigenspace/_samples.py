@@ -167,7 +167,7 @@ def _mpf_samples(function, points, bits):
 
 
 def _rounds(function, at, angle: float) -> bool:
-    """Whether a function rounds coarsely inside: its sixth differences then do not fall like the distance to the 6th."""
+    """Whether a function rounds coarsely inside: its sixth differences then do not fall like distance to the sixth."""
     from flint import arb
 
     coarse, fine = (
@@ -210,7 +210,8 @@ def _float_samples(function, points, bits):
     around = np.clip(t + close * np.arange(-4, 5)[:, None], -1.0, 1.0)
     values = function(around.ravel()).reshape(around.shape)
     noise = _LEAST_NOISE * np.abs(values[4]) + np.finfo(float).smallest_subnormal
-    for order in (6, 7, 8):
-        differences = np.abs(np.diff(values, order, axis=0)).max(axis=0)
-        noise = np.maximum(noise, 3 * differences / comb(2 * order, order) ** 0.5)
+    with np.errstate(invalid="ignore"):  # infinite values are reported by the caller
+        for order in (6, 7, 8):
+            differences = np.abs(np.diff(values, order, axis=0)).max(axis=0)
+            noise = np.maximum(noise, 3 * differences / comb(2 * order, order) ** 0.5)
     return [arb(float(v), float(r)) if np.isfinite(v + r) else arb("nan") for v, r in zip(values[4], noise)]

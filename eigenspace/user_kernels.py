@@ -14,7 +14,8 @@ misses is estimated from the rules before it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, inf, log2
+from functools import cached_property
+from math import ceil, inf, log2, sqrt
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from .harmonics import multiplicity
 from .rings import FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS, EigenTable, Provenance
-from .zonal import SphereLaw, polynomials
+from .zonal import SphereLaw, legendre, polynomials
 
 #: dimension from which the rule of the law takes the place of the rule in the angle
 _HIGH_DIM = 400
@@ -38,9 +39,13 @@ _LARGEST = 2000
 #: least relative error to aim for, what float64 holds
 _LEAST_RTOL = 1e-15
 #: growth of the number of nodes from one rule to the next, and the numbers where it stops
-_GROWTH, _MOST_NODES, _MOST_NODES_HIGH = 1.25, 3000, 500
+_GROWTH, _MOST_NODES, _MOST_NODES_HIGH = 1.25, 3000, 300
 #: how much larger than the differences of the last 3 or 5 rules the error is taken to be
 _STEEP, _SLOW = 1000, 30
+#: number of points all over [-1, 1] at which a parity is checked
+_WIDE = 64
+#: numbers of nodes and bits at which a kernel is found smooth
+_SMOOTH_NODES, _SMOOTH_BITS = (96, 384), 64
 #: how small against ``rtol * K(1)`` the noise has to be before an eigenvalue counts as lost in it
 _LOST = 2.0**-60
 
@@ -145,7 +150,13 @@ def _trace(samples: Samples) -> float:
                 f"kernel_function must be positive at t = 1, got {value.str(6)}; K(1) is the trace, the sum of all "
                 "eigenvalues of a kernel"
             )
-        return float(value)
+        trace = float(value)
+        if trace == inf:
+            raise ValueError(
+                f"kernel_function must be within the range of float64 at t = 1, got {value.str(6)}; divide it by its "
+                "value there"
+            )
+        return trace
 
 
 def _refuse_negative(found: dict, dim: int) -> None:
@@ -204,26 +215,53 @@ class _Rules:
         start = wanted + top + (smooth - size if self.is_high else size)
         return ceil(start), ceil(2 * wanted + size + smooth + 9 * top)
 
-    def sums(self, nodes: int, bits: int) -> list | None:
-        """Balls ``E[K P_k]`` by the rule, exact zeros where the samples have a parity; None if all samples vanish."""
+    @cached_property
+    def unseen(self):
+        """How large the kernel can be where a rule of the law has no nodes; 0 where it needs none, being smooth."""
+        from flint import arb
+
+        return _unseen(self.samples) if self.is_high else arb(0)
+
+    def sums(self, nodes: int, bits: int) -> tuple[list, object] | None:
+        r"""Balls ``E[K P_k]`` by the rule, and a bound of what lies beyond its nodes; None if all samples vanish.
+
+        Exact zeros where the samples have a parity.  Beyond a correlation ``a`` lies at most
+
+        .. math:: P(|t| > a) \le \frac{2 c_s}{s - 1} \frac{(1 - a^2)^{(s - 1)/2}}{a},
+                  \qquad c_s \le \sqrt{(s - 1) / 2\pi}.
+        """
         from flint import arb, arb_mat
 
         working = bits + ceil(1.4 * self.degrees[-1]) + 32
         with precision(working):
             rule = gauss_points(self.dim, nodes, working) if self.is_high else self.law.points(nodes, working)
             points, masses = (list(column[::2]) for column in rule)
-            ahead, behind = self.samples(points, working), self.samples([-t for t in points], working)
-            if all(value == 0 for value in ahead + behind):
+            ahead, behind = self._sampled(rule[0], working)
+            if all(value.mid() == 0 for value in ahead + behind):
                 return None
             even, odd = ([a + b for a, b in zip(ahead, behind)], [a - b for a, b in zip(ahead, behind)])
-            if all(a.mid() == b.mid() for a, b in zip(ahead, behind)):
-                odd = [arb(0)] * len(points)
-            if all(a.mid() == -b.mid() for a, b in zip(ahead, behind)):
-                even = [arb(0)] * len(points)
+            # the rule of the law sees a small part of [-1, 1] in high dimension
+            wide = SphereLaw(2).points(_WIDE, working)[0] if self.is_high else ()
+            for sign, part in ((1, odd), (-1, even)):
+                if self._agree(ahead, behind, sign) and self._agree(*self._sampled(wide, working), sign):
+                    part[:] = [arb(0)] * len(points)
             rows = polynomials(self.law, self.degrees, points)
             signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in rows])
             results = (signed * arb_mat([list(pair) for pair in zip(even, odd)])).tolist()
-            return [pair[k % 2] for k, pair in zip(self.degrees, results)]
+            last = max(float(t) for t in points)
+            beyond = self.unseen
+            if beyond != 0:
+                beyond *= (1 - arb(last) ** 2) ** (arb(self.dim - 1) / 2) / (last * sqrt(self.dim - 1))
+            return [pair[k % 2] for k, pair in zip(self.degrees, results)], beyond.upper()
+
+    def _sampled(self, points: Sequence, working: int) -> tuple[list, list]:
+        """Samples at points in pairs ``t, -t``: at all ``t``, at all ``-t``."""
+        values = self.samples(points, working)
+        return values[::2], values[1::2]
+
+    def _agree(self, ahead: list, behind: list, sign: int) -> bool:
+        """Whether ``K(t) = sign * K(-t)`` in every bit."""
+        return all(a.mid() == sign * b.mid() for a, b in zip(ahead, behind))
 
 
 @dataclass(frozen=True)
@@ -248,13 +286,36 @@ class _Judged:
         return bits + ceil(log2(reached / rtol)) + 16 if reached < 0.5 else 2 * bits
 
 
-def _judged(line: Sequence, finite: bool) -> _Judged | None:
+def _unseen(samples: Samples):
+    """The largest absolute value of a rough kernel over all of [-1, 1]; 0 for a smooth one.
+
+    Smooth are kernels whose Legendre coefficients in the angle vanish at some order, as far as digits go.
+    """
+    from flint import arb, arb_mat
+
+    for nodes in _SMOOTH_NODES:
+        bits = ceil(_SMOOTH_BITS + 64 + 1.4 * nodes)
+        with precision(bits):
+            angles, weights = legendre(nodes, bits)
+            places = [sign * (1 - 2 * angle / arb.pi()) for angle in angles for sign in (1, -1)]
+            values = samples([(arb.pi() / 2 * (1 - x)).cos() for x in places], bits)
+            largest = max((abs(v).upper() for v in values), key=float)
+            rows = polynomials(SphereLaw(3), range(3 * nodes // 4, nodes), places)
+            signed = arb_mat([[w * p for w, p in zip(np.repeat(weights, 2), row)] for row in rows])
+            high = (signed * arb_mat([[v] for v in values])).tolist()
+            small = largest * arb(2) ** -_SMOOTH_BITS
+            if all(abs(c.mid()) <= small + c.rad() for (c,) in high):
+                return arb(0)
+    return largest
+
+
+def _judged(line: Sequence, beyond, finite: bool) -> _Judged | None:
     """The last of a line of values by rules with rising numbers of nodes; None while there are too few.
 
     The differences of the last three rules, taken a thousand times, are more than the error of the last where rules
     converge geometrically, and those of the last five, taken thirty times, where they converge like any power of the
     number of nodes from 1/4 on; two or four differences that are so small by accident are rare.  Differences within the
-    radii are noise, and accounted for by the radius.
+    radii are noise, and accounted for by the radius.  What may lie ``beyond`` the nodes is added.
     """
     from flint import arb
 
@@ -269,7 +330,8 @@ def _judged(line: Sequence, finite: bool) -> _Judged | None:
     rest = _STEEP * steps[0].max(steps[1])
     if len(steps) >= 4:
         rest = rest.min(_SLOW * steps[0].max(steps[1]).max(steps[2]).max(steps[3]))
-    return _Judged(last.mid(), (noise + rest).upper(), steps[0] == 0 and steps[1] == 0)
+    rest += 0 if last.is_zero() else _STEEP * beyond
+    return _Judged(last.mid(), (noise + rest).upper(), rest <= noise)
 
 
 def _search(rules: _Rules, rtol: float, trace: float) -> tuple[dict, str]:
@@ -281,11 +343,11 @@ def _search(rules: _Rules, rtol: float, trace: float) -> tuple[dict, str]:
     found, history, nodes = {}, [], rules.first
     while True:
         sums = rules.sums(nodes, bits)
-        history = history[-4:] + [(nodes, sums)] if sums else []
+        history = history[-4:] + [(nodes, sums[0])] if sums else []
         open_ = {}
         with precision(64):
             for i, k in enumerate(rules.degrees if sums else ()):
-                judged = _judged([values[i] for _, values in history], finite)
+                judged = _judged([values[i] for _, values in history], sums[1], finite)
                 if k not in found and judged and judged.is_accurate(rtol):
                     found[k] = judged
                 elif k not in found:
@@ -301,7 +363,7 @@ def _search(rules: _Rules, rtol: float, trace: float) -> tuple[dict, str]:
                         _refuse_noise(stuck, rules, rtol)
                     return found | {k: _lost(j) for k, j in stuck.items()}, f"{nodes} nodes, {bits} bits"
                 bits = min(most_bits, max(j.wanted_bits(bits, rtol) for j in stuck.values()))
-                history = [(n, rules.sums(n, bits)) for n, _ in history[-3:-1]]
+                history = [(n, rules.sums(n, bits)[0]) for n, _ in history[-3:-1]]
                 continue
         if nodes >= rules.most:
             _refuse_slow(open_, rules, nodes, rtol)

@@ -42,7 +42,7 @@ _SETTLED = 2.0**-43
 
 
 @lru_cache(maxsize=8)
-def _legendre(nodes: int, bits: int) -> tuple[tuple, tuple]:
+def legendre(nodes: int, bits: int) -> tuple[tuple, tuple]:
     """Nodes in (0, pi/2) and weights of the Gauss-Legendre rule on [0, pi], at ``bits`` bits (``nodes`` even)."""
     from flint import arb
 
@@ -90,7 +90,7 @@ class SphereLaw:
             half = arb(self.dim) / 2
             constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
         points, masses = [], []
-        for angle, weight in zip(*_legendre(nodes, bits)):
+        for angle, weight in zip(*legendre(nodes, bits)):
             sine, cosine = angle.sin_cos()
             mass = constant * weight * sine ** (self.dim - 2)
             points += [cosine, -cosine]
