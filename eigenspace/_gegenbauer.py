@@ -25,7 +25,7 @@ _START_BITS = 40
 
 @lru_cache(maxsize=8)
 def gauss_points(dim: int, nodes: int, bits: int) -> tuple[tuple, tuple]:
-    """Correlations, in pairs ``t, -t``, and weights of the rule with an even number of nodes, at ``bits`` bits.
+    """Correlations, in pairs ``t, -t`` with falling ``t``, and weights of the rule with an even number of nodes, at ``bits`` bits.
 
     The zeros come from the Jacobi matrix [GolubWelsch1969] in float64 and are refined by Newton's iteration.  Cost:
     ``O(nodes**2)`` ball operations.
@@ -55,7 +55,7 @@ def gauss_points(dim: int, nodes: int, bits: int) -> tuple[tuple, tuple]:
 
 
 def _zeros(dim: int, nodes: int) -> list[float]:
-    r"""The positive zeros of :math:`P_n`: eigenvalues of the Jacobi matrix, with the squares of its off-diagonal
+    r"""The positive zeros of :math:`P_n`, falling: eigenvalues of the Jacobi matrix, with the squares of its off-diagonal
 
     .. math:: \beta_k = \frac{k (k + s - 3)}{(2k + s - 2)(2k + s - 4)}.
     """
@@ -63,7 +63,7 @@ def _zeros(dim: int, nodes: int) -> list[float]:
 
     k = np.arange(1.0, nodes)
     beta = k * (k + dim - 3) / ((2 * k + dim - 2) * (2 * k + dim - 4))
-    return eigvalsh_tridiagonal(np.zeros(nodes), np.sqrt(beta))[nodes // 2 :].tolist()
+    return eigvalsh_tridiagonal(np.zeros(nodes), np.sqrt(beta))[: nodes // 2 - 1 : -1].tolist()
 
 
 def _newton(law, nodes: int, t) -> tuple:

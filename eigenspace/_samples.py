@@ -214,4 +214,8 @@ def _float_samples(function, points, bits):
         for order in (6, 7, 8):
             differences = np.abs(np.diff(values, order, axis=0)).max(axis=0)
             noise = np.maximum(noise, 3 * differences / comb(2 * order, order) ** 0.5)
+    # equal steps may hide the noise of a point, so its neighbours have a say
+    sorted_ = np.argsort(t)
+    padded = np.pad(noise[sorted_], 2)
+    noise[sorted_] = np.max([padded[i : i + t.size] for i in range(5)], axis=0)
     return [arb(float(v), float(r)) if np.isfinite(v + r) else arb("nan") for v, r in zip(values[4], noise)]

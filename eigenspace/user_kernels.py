@@ -24,13 +24,14 @@ from ._flint import precision, scaled_ball
 from ._gegenbauer import gauss_points
 from ._render import bound_text
 from ._samples import Samples, recognised
+from ._smoothness import is_resolved, largest_step, size_if_rough
 from ._version import __version__
 from .errors import ConvergenceError
 from .harmonics import multiplicity
 from .rings import FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS, EigenTable, Provenance
-from .zonal import SphereLaw, legendre, polynomials
+from .zonal import SphereLaw, polynomials
 
 #: dimension from which the rule of the law takes the place of the rule in the angle
 _HIGH_DIM = 400
@@ -39,13 +40,11 @@ _LARGEST = 2000
 #: least relative error to aim for, what float64 holds
 _LEAST_RTOL = 1e-15
 #: growth of the number of nodes from one rule to the next, and the numbers where it stops
-_GROWTH, _MOST_NODES, _MOST_NODES_HIGH = 1.25, 3000, 300
+_GROWTH, _MOST_NODES, _MOST_NODES_HIGH = 1.25, 1600, 300
 #: how much larger than the differences of the last 3 or 5 rules the error is taken to be
 _STEEP, _SLOW = 1000, 30
 #: number of points all over [-1, 1] at which a parity is checked
 _WIDE = 64
-#: numbers of nodes and bits at which a kernel is found smooth
-_SMOOTH_NODES, _SMOOTH_BITS = (96, 384), 64
 #: how small against ``rtol * K(1)`` the noise has to be before an eigenvalue counts as lost in it
 _LOST = 2.0**-60
 
@@ -217,15 +216,14 @@ class _Rules:
 
     @cached_property
     def unseen(self):
-        """How large the kernel can be where a rule of the law has no nodes; 0 where it needs none, being smooth."""
-        from flint import arb
+        """How large the kernel can be where the rule of the law has no nodes; 0 if it is smooth."""
+        return size_if_rough(self.samples)
 
-        return _unseen(self.samples) if self.is_high else arb(0)
+    def sums(self, nodes: int, bits: int) -> tuple[list, list] | None:
+        r"""Balls ``E[K P_k]`` by the rule, and what a rough kernel may hide from it; None if all samples vanish.
 
-    def sums(self, nodes: int, bits: int) -> tuple[list, object] | None:
-        r"""Balls ``E[K P_k]`` by the rule, and a bound of what lies beyond its nodes; None if all samples vanish.
-
-        Exact zeros where the samples have a parity.  Beyond a correlation ``a`` lies at most
+        Exact zeros where the samples have a parity.  A rough kernel may hide a step between two nodes, and in high
+        dimension anything beyond the last node ``a``, where the law has
 
         .. math:: P(|t| > a) \le \frac{2 c_s}{s - 1} \frac{(1 - a^2)^{(s - 1)/2}}{a},
                   \qquad c_s \le \sqrt{(s - 1) / 2\pi}.
@@ -239,29 +237,35 @@ class _Rules:
             ahead, behind = self._sampled(rule[0], working)
             if all(value.mid() == 0 for value in ahead + behind):
                 return None
-            even, odd = ([a + b for a, b in zip(ahead, behind)], [a - b for a, b in zip(ahead, behind)])
+            parts = [a + b for a, b in zip(ahead, behind)], [a - b for a, b in zip(ahead, behind)]
+            vanish = [False, False]
             # the rule of the law sees a small part of [-1, 1] in high dimension
-            wide = SphereLaw(2).points(_WIDE, working)[0] if self.is_high else ()
-            for sign, part in ((1, odd), (-1, even)):
-                if self._agree(ahead, behind, sign) and self._agree(*self._sampled(wide, working), sign):
-                    part[:] = [arb(0)] * len(points)
+            wide = (SphereLaw(2).points(_WIDE, working) if self.is_high else rule)[0]
+            for parity, sign in enumerate((-1, 1)):
+                if _agree(ahead, behind, sign) and (not self.is_high or _agree(*self._sampled(wide, working), sign)):
+                    parts[parity][:] = [arb(0)] * len(points)
+                    vanish[parity] = True
             rows = polynomials(self.law, self.degrees, points)
             signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in rows])
-            results = (signed * arb_mat([list(pair) for pair in zip(even, odd)])).tolist()
-            last = max(float(t) for t in points)
-            beyond = self.unseen
-            if beyond != 0:
-                beyond *= (1 - arb(last) ** 2) ** (arb(self.dim - 1) / 2) / (last * sqrt(self.dim - 1))
-            return [pair[k % 2] for k, pair in zip(self.degrees, results)], beyond.upper()
+            results = (signed * arb_mat([list(pair) for pair in zip(*parts)])).tolist()
+            sums = [pair[k % 2] for k, pair in zip(self.degrees, results)]
+            if self.law.is_finite or (self.unseen == 0 if self.is_high else is_resolved(ahead, behind)):
+                return sums, [arb(0)] * len(sums)
+            hidden = 2 * largest_step(ahead, behind, masses)
+            if self.is_high:
+                beyond = (1 - points[0] ** 2) ** (arb(self.dim - 1) / 2) / (points[0] * sqrt(self.dim - 1))
+                hidden += _STEEP * self.unseen * beyond
+            return sums, [arb(0) if vanish[k % 2] else hidden.upper() for k in self.degrees]
 
     def _sampled(self, points: Sequence, working: int) -> tuple[list, list]:
         """Samples at points in pairs ``t, -t``: at all ``t``, at all ``-t``."""
         values = self.samples(points, working)
         return values[::2], values[1::2]
 
-    def _agree(self, ahead: list, behind: list, sign: int) -> bool:
-        """Whether ``K(t) = sign * K(-t)`` in every bit."""
-        return all(a.mid() == sign * b.mid() for a, b in zip(ahead, behind))
+
+def _agree(ahead: list, behind: list, sign: int) -> bool:
+    """Whether ``K(t) = sign * K(-t)`` in every bit."""
+    return all(a.mid() == sign * b.mid() for a, b in zip(ahead, behind))
 
 
 @dataclass(frozen=True)
@@ -286,36 +290,13 @@ class _Judged:
         return bits + ceil(log2(reached / rtol)) + 16 if reached < 0.5 else 2 * bits
 
 
-def _unseen(samples: Samples):
-    """The largest absolute value of a rough kernel over all of [-1, 1]; 0 for a smooth one.
-
-    Smooth are kernels whose Legendre coefficients in the angle vanish at some order, as far as digits go.
-    """
-    from flint import arb, arb_mat
-
-    for nodes in _SMOOTH_NODES:
-        bits = ceil(_SMOOTH_BITS + 64 + 1.4 * nodes)
-        with precision(bits):
-            angles, weights = legendre(nodes, bits)
-            places = [sign * (1 - 2 * angle / arb.pi()) for angle in angles for sign in (1, -1)]
-            values = samples([(arb.pi() / 2 * (1 - x)).cos() for x in places], bits)
-            largest = max((abs(v).upper() for v in values), key=float)
-            rows = polynomials(SphereLaw(3), range(3 * nodes // 4, nodes), places)
-            signed = arb_mat([[w * p for w, p in zip(np.repeat(weights, 2), row)] for row in rows])
-            high = (signed * arb_mat([[v] for v in values])).tolist()
-            small = largest * arb(2) ** -_SMOOTH_BITS
-            if all(abs(c.mid()) <= small + c.rad() for (c,) in high):
-                return arb(0)
-    return largest
-
-
-def _judged(line: Sequence, beyond, finite: bool) -> _Judged | None:
+def _judged(line: Sequence, hidden, finite: bool) -> _Judged | None:
     """The last of a line of values by rules with rising numbers of nodes; None while there are too few.
 
     The differences of the last three rules, taken a thousand times, are more than the error of the last where rules
     converge geometrically, and those of the last five, taken thirty times, where they converge like any power of the
     number of nodes from 1/4 on; two or four differences that are so small by accident are rare.  Differences within the
-    radii are noise, and accounted for by the radius.  What may lie ``beyond`` the nodes is added.
+    radii are noise, and accounted for by the radius.  What may be ``hidden`` from the rule is added.
     """
     from flint import arb
 
@@ -330,7 +311,7 @@ def _judged(line: Sequence, beyond, finite: bool) -> _Judged | None:
     rest = _STEEP * steps[0].max(steps[1])
     if len(steps) >= 4:
         rest = rest.min(_SLOW * steps[0].max(steps[1]).max(steps[2]).max(steps[3]))
-    rest += 0 if last.is_zero() else _STEEP * beyond
+    rest += hidden
     return _Judged(last.mid(), (noise + rest).upper(), rest <= noise)
 
 
@@ -347,7 +328,7 @@ def _search(rules: _Rules, rtol: float, trace: float) -> tuple[dict, str]:
         open_ = {}
         with precision(64):
             for i, k in enumerate(rules.degrees if sums else ()):
-                judged = _judged([values[i] for _, values in history], sums[1], finite)
+                judged = _judged([values[i] for _, values in history], sums[1][i], finite)
                 if k not in found and judged and judged.is_accurate(rtol):
                     found[k] = judged
                 elif k not in found:
@@ -372,7 +353,7 @@ def _search(rules: _Rules, rtol: float, trace: float) -> tuple[dict, str]:
 
 def _lost(judged: _Judged) -> _Judged:
     """An eigenvalue within its error: the largest that it can be, with an error that reaches to minus that."""
-    bound = (abs(judged.value) + judged.error).upper()
+    bound = ((abs(judged.value) + judged.error) * (1 + 8 * UNIT)).upper()
     return _Judged(bound, 2 * bound, True)
 
 
@@ -411,7 +392,7 @@ def _table(kernel_function, rules: _Rules, degrees, rtol: float, found: dict, or
     with precision(64):
         rows = [(found[k].value, found[k].reached() if found[k].error != 0 else 0.0) for k in degrees]
     values = FloatColumn(*map(np.array, zip(*(scaled_ball(value) for value, _ in rows))))
-    errors = np.array([error + 4 * UNIT if error else 0.0 for _, error in rows])
+    errors = np.array([0.0 if value == 0 else error + 4 * UNIT if error < 1 else 2.0 for value, error in rows])
     index = [Fraction(k if rules.dim > 1 else 0) for k in degrees]
     rule = "Gauss rule of the law" if rules.is_high else "Gauss-Legendre rule in the angle"
     return EigenTable(

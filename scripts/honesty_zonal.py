@@ -15,42 +15,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import mpmath
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-import eigenspace as es  # noqa: E402
 import kernels  # noqa: E402
-
-
-def outcome(known, form, dim, degrees, rtol) -> tuple[str, float]:
-    """What became of a case, in a word, and the largest ratio of a true error to the stated one."""
-    function = kernels.at_dim(known, form, dim)
-    given = function if form == "exact" else lambda t: function(np.asarray(t, dtype=float))
-    with mpmath.workdps(kernels.DIGITS), np.errstate(under="ignore"):
-        truth = [known.eigenvalue(dim, k) for k in degrees]
-    try:
-        table = es.zonal_spectrum(given, dim, degrees, rtol=rtol)
-    except es.ConvergenceError:
-        # in high dimension, the potentials live far from where the sphere does
-        steep = known.name.startswith(("Poisson", "Newton")) and dim > 100
-        return ("WRONG: smooth kernel refused" if known.smooth and form == "exact" and not steep else "refused"), 0.0
-    except ValueError as error:
-        assert "positive" in str(error), error
-        negative = min(truth) < 0 or function(mpmath.mpf(1) if form == "exact" else 1.0) <= 0
-        return ("negative" if negative else "WRONG: positive eigenvalue taken for negative"), 0.0
-    worst = 0.0
-    with mpmath.workdps(kernels.DIGITS):
-        for i, value in enumerate(truth):
-            found = kernels.stated(table.column, i)
-            room = found * mpmath.mpf(float(table.error[i]))
-            gap = abs(found - value)
-            worst = max(worst, float(gap / room) if room else (0.0 if gap == 0 else float("inf")))
-    lost = any(table.error > 1)
-    if any(table.error[~(table.error > 1)] > rtol):
-        return "WRONG: rtol missed without a word", worst
-    return ("WRONG: error larger than stated" if worst > 1 else "zero within error" if lost else "found"), worst
 
 
 def main() -> int:
@@ -64,7 +31,7 @@ def main() -> int:
     for number in range(options.cases):
         known, form, dim, degrees, rtol = kernels.case(rng)
         start = time.perf_counter()
-        word, ratio = outcome(known, form, dim, degrees, rtol)
+        word, ratio = kernels.outcome(known, form, dim, degrees, rtol)
         seconds = time.perf_counter() - start
         line = f"{number}: {known.name} ({form}), dim {dim}, degrees {degrees}, rtol {rtol}: {word}, ratio {ratio:.2g}"
         if options.verbose or word.startswith("WRONG"):

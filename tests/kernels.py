@@ -1,6 +1,6 @@
 """Kernels on one sphere whose eigenvalues are known in closed form, for the tests and for ``scripts/honesty_zonal.py``.
 
-Nothing here comes from the package.  Each kernel is written for mpmath and for NumPy, and its eigenvalue
+None of the closed forms comes from the package.  Each kernel is written for mpmath and for NumPy, and its eigenvalue
 ``E[K P_k]`` on the sphere in ``s`` dimensions is a function of ``s`` and ``k`` in mpmath.
 """
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import mpmath
 import numpy as np
 from mpmath import mpf
+
+import eigenspace as es
 
 DIGITS = 60
 
@@ -226,4 +228,33 @@ def stated(column, i: int):
     return mpmath.ldexp(mpf(float(column.mantissa[i])), int(column.exponent[i]))
 
 
-__all__ = ["DIGITS", "Known", "at_dim", "case", "draw", "stated"]
+def outcome(known, form, dim, degrees, rtol) -> tuple[str, float]:
+    """What became of a case, in a word, and the largest ratio of a true error to the stated one."""
+    function = at_dim(known, form, dim)
+    given = function if form == "exact" else lambda t: function(np.asarray(t, dtype=float))
+    with mpmath.workdps(DIGITS), np.errstate(under="ignore"):
+        truth = [known.eigenvalue(dim, k) for k in degrees]
+    try:
+        table = es.zonal_spectrum(given, dim, degrees, rtol=rtol)
+    except es.ConvergenceError:
+        # in high dimension, the potentials live far from where the sphere does
+        steep = known.name.startswith(("Poisson", "Newton")) and dim > 100
+        return ("WRONG: smooth kernel refused" if known.smooth and form == "exact" and not steep else "refused"), 0.0
+    except ValueError as error:
+        assert "positive" in str(error), error
+        negative = min(truth) < 0 or function(mpmath.mpf(1) if form == "exact" else 1.0) <= 0
+        return ("negative" if negative else "WRONG: positive eigenvalue taken for negative"), 0.0
+    worst = 0.0
+    with mpmath.workdps(DIGITS):
+        for i, value in enumerate(truth):
+            found = stated(table.column, i)
+            room = found * mpmath.mpf(float(table.error[i]))
+            gap = abs(found - value)
+            worst = max(worst, float(gap / room) if room else (0.0 if gap == 0 else float("inf")))
+    lost = any(table.error > 1)
+    if any(table.error[~(table.error > 1)] > rtol):
+        return "WRONG: rtol missed without a word", worst
+    return ("WRONG: error larger than stated" if worst > 1 else "zero within error" if lost else "found"), worst
+
+
+__all__ = ["DIGITS", "Known", "at_dim", "case", "draw", "outcome", "stated"]
