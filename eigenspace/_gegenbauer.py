@@ -25,7 +25,7 @@ _START_BITS = 40
 
 @lru_cache(maxsize=8)
 def gauss_points(dim: int, nodes: int, bits: int) -> tuple[tuple, tuple]:
-    """Correlations, in pairs ``t, -t`` with falling ``t``, and weights of the rule with an even number of nodes, at ``bits`` bits.
+    """Correlations, in pairs ``t, -t`` with falling ``t``, and weights, for an even number of nodes, at ``bits`` bits.
 
     The zeros come from the Jacobi matrix [GolubWelsch1969] in float64 and are refined by Newton's iteration.  Cost:
     ``O(nodes**2)`` ball operations.
@@ -55,7 +55,7 @@ def gauss_points(dim: int, nodes: int, bits: int) -> tuple[tuple, tuple]:
 
 
 def _zeros(dim: int, nodes: int) -> list[float]:
-    r"""The positive zeros of :math:`P_n`, falling: eigenvalues of the Jacobi matrix, with the squares of its off-diagonal
+    r"""The positive zeros of :math:`P_n`, falling: eigenvalues of the Jacobi matrix, whose off-diagonal has the squares
 
     .. math:: \beta_k = \frac{k (k + s - 3)}{(2k + s - 2)(2k + s - 4)}.
     """

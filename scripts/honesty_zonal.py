@@ -1,4 +1,4 @@
-"""Is every error that `zonal_spectrum` states at least as large as the true one?  Random kernels with known eigenvalues.
+"""Is every error that `zonal_spectrum` states at least as large as the true one?  Random kernels in closed form.
 
     python scripts/honesty_zonal.py [--cases 300] [--seed 1] [--verbose]
 

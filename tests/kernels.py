@@ -77,7 +77,7 @@ def polynomial(coefficients) -> Known:
 
 
 def poisson(r) -> Known:
-    r"""The Poisson kernel :math:`(1 - r^2) (1 - 2rt + r^2)^{-s/2}`, with the eigenvalues ``r**k``, over its value at 1."""
+    r"""The Poisson kernel :math:`(1 - r^2) (1 - 2rt + r^2)^{-s/2}`, of eigenvalues ``r**k``, over its value at 1."""
     return _potential("Poisson", r, 0, lambda s, k, r: r**k * (1 - r) ** s / (1 - r * r), 2)
 
 

@@ -5,7 +5,6 @@ import math
 import random
 from fractions import Fraction
 
-import kernels
 import mpmath
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eigenspace as es
+import kernels
 from eigenspace._flint import precision
 from eigenspace._gegenbauer import gauss_points
 from eigenspace._samples import recognised
@@ -310,7 +310,8 @@ def test_bad_rtol(rtol):
 
 
 @pytest.mark.parametrize(("function", "kind"), [
-    (np.exp, "arb"), (lambda t: t.exp(), "arb"), (lambda t: t**3 + 1, "arb"), (lambda t: np.exp(-np.sqrt(2 - 2 * t)), "arb"),
+    (np.exp, "arb"), (lambda t: t.exp(), "arb"), (lambda t: t**3 + 1, "arb"),
+    (lambda t: np.exp(-np.sqrt(2 - 2 * t)), "arb"),
     (mpmath.exp, "mpf"), (relu, "mpf"), (sympy.exp(sympy.Symbol("x")) / 3, "mpf"), (sympy.Integer(2), "mpf"),
     (math.exp, "float64"), (numpy_relu, "float64"), (lambda t: 0.1, "float64"),
     (lambda t: mpmath.mpf(math.exp(t)) * mpmath.pi, "float64"), (lambda t: mpmath.exp(t) + math.sin(t), "float64"),
