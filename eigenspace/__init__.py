@@ -16,6 +16,7 @@ _NAMES = {
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
     "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
+    "user_kernels": ("zonal_spectrum",),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),

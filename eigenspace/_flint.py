@@ -1,7 +1,16 @@
-"""Ball arithmetic without a global precision.
+"""Ball arithmetic at a precision of its own.
 
-python-flint keeps one working precision for the whole process.  `precision` holds a lock while it is changed, so that
-two threads that work at different precisions do not disturb each other, and restores it afterwards.
+python-flint 0.9 keeps one working precision for the whole process, not one for each thread, and no operation takes a
+precision as an argument.  So a block of `precision` has to change it, and holds a lock while it does: blocks of
+different threads take turns, and none sees the precision of another.  Results do not depend on the precision that was
+set before, which is back in force afterwards.
+
+What no library can give on top of a global setting: a thread that calls python-flint itself, outside such blocks, works
+at the precision of whatever block is running meanwhile.  Its balls are true all the same, and so are those of the
+package if that thread changes the precision under its feet: a ball encloses its own roundings at any precision, it is
+only wider.  A precision that such a thread has set is left in force.  Threads that need more than that put their own
+calls into `precision`.  The same holds for mpmath, whose precision is changed, under the same lock, only while a
+user's kernel function is called with its numbers.
 """
 
 import math
@@ -14,7 +23,10 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def precision(bits: int, length: int = 1) -> Iterator[None]:
-    """Work at ``bits`` bits, with power series cut after ``length`` coefficients, inside the ``with`` block."""
+    """Work at ``bits`` bits, with power series cut after ``length`` coefficients, inside the ``with`` block.
+
+    Blocks of one thread may be nested; other threads wait.
+    """
     import flint
 
     with _LOCK:
@@ -23,7 +35,11 @@ def precision(bits: int, length: int = 1) -> Iterator[None]:
         try:
             yield
         finally:
-            flint.ctx.prec, flint.ctx.cap = before
+            # what another thread has set meanwhile is not ours to undo
+            if flint.ctx.prec == bits:
+                flint.ctx.prec = before[0]
+            if flint.ctx.cap == length:
+                flint.ctx.cap = before[1]
 
 
 def scaled(numerator: int, shift: int = 0) -> tuple[float, int]:

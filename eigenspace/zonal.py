@@ -41,7 +41,7 @@ _MOST_ORDER, _MOST_ORDER_MOMENTS = 2048, 1024
 
 
 @lru_cache(maxsize=8)
-def _legendre(nodes: int, bits: int) -> tuple[tuple, tuple]:
+def legendre(nodes: int, bits: int) -> tuple[tuple, tuple]:
     """Nodes in (0, pi/2) and weights of the Gauss-Legendre rule on [0, pi], at ``bits`` bits (``nodes`` even)."""
     from flint import arb
 
@@ -94,7 +94,7 @@ class SphereLaw:
             half = arb(self.dim) / 2
             constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
         points, masses = [], []
-        for angle, weight in zip(*_legendre(nodes, bits)):
+        for angle, weight in zip(*legendre(nodes, bits)):
             sine, cosine = angle.sin_cos()
             mass = constant * weight * sine ** (self.dim - 2)
             points += [cosine, -cosine]
@@ -149,7 +149,7 @@ class CubeLaw:
         return self.bits, k, self.bits - k
 
 
-def _polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
+def polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
     """``P_k`` at the points, one row for each degree (ascending)."""
     from flint import arb
 
@@ -171,13 +171,13 @@ def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: i
     from flint import arb, arb_mat
 
     points, masses = law.points(nodes, bits)
-    polynomials = _polynomials(law, degrees, points)
+    rows = polynomials(law, degrees, points)
     results = [arb_mat(len(degrees), size) for _ in range(1 + tangent)]
     # in blocks of points, so that the powers of all kernel values need not be there at once
     for start in range(0, len(points), _BLOCK):
         part = slice(start, start + _BLOCK)
         kernels, tangents = zip(*(evaluate(chain, t, t) for t in points[part]))
-        signed = arb_mat([[m * p for m, p in zip(masses[part], row[part])] for row in polynomials])
+        signed = arb_mat([[m * p for m, p in zip(masses[part], row[part])] for row in rows])
         powers = []
         for k in kernels:
             line = [arb(1)]
