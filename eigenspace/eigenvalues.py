@@ -12,7 +12,7 @@ from ._version import __version__
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, _network, kernel_function
+from .networks import KERNELS, Network, _concrete, kernel_function
 from .rings import FLOAT, FloatRing
 from .shapes import Layout, layout
 from .solver import Solution, solve
@@ -25,7 +25,10 @@ _LARGEST = 20000
 #: relative error while searching
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
-_CALLED = re.compile(r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity)\b(?=[(),\]])")
+_CALLED = re.compile(
+    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|exponential)\b"
+    r"(?=[(),\]])"
+)
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
 
@@ -166,7 +169,7 @@ def spectrum(
 
 
 def _request(net, kernel, ring, layer):
-    net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
+    net, kernel = _concrete(net), _check.choice("kernel", kernel, KERNELS)
     if not isinstance(ring, FloatRing):
         raise UnsupportedError(f"ring must be eigenspace.FLOAT, got {ring!r}; no other ring is implemented yet")
     if layer is not None:

@@ -2,7 +2,41 @@
 
 from .base import Activation
 from .polynomials import Identity, identity
-from .rectified import Relu, relu
-from .smooth import Rbf, rbf
+from .rectified import (
+    LeakyRelu,
+    Rectified,
+    RectifiedMonomial,
+    Relu,
+    Sign,
+    Step,
+    absolute,
+    leaky_relu,
+    rectified_monomial,
+    relu,
+    sign,
+    step,
+)
+from .smooth import Exponential, ExponentialDual, Rbf, exponential, rbf
 
-__all__ = ["Activation", "Identity", "Rbf", "Relu", "identity", "rbf", "relu"]
+__all__ = [
+    "Activation",
+    "Exponential",
+    "ExponentialDual",
+    "Identity",
+    "LeakyRelu",
+    "Rbf",
+    "Rectified",
+    "RectifiedMonomial",
+    "Relu",
+    "Sign",
+    "Step",
+    "absolute",
+    "exponential",
+    "identity",
+    "leaky_relu",
+    "rbf",
+    "rectified_monomial",
+    "relu",
+    "sign",
+    "step",
+]
