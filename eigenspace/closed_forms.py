@@ -20,6 +20,8 @@ from .networks import KERNELS, Leaf, Network, _network
 
 #: largest number of monomials of a polynomial kernel that is written out
 _MOST_MONOMIALS = 20000
+#: dimension from which Gamma functions stay as they are: their values have thousands of digits
+_HUGE = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,8 +279,7 @@ def _gamma_ratio(s, half_steps):
     below = sympy.Mul(*((start + 2 * i) / 2 for i in range(half_steps // 2)))
     if half_steps % 2 == 0:
         return 1 / below
-    # beyond some thousand digits the Gamma functions stay as they are
-    evaluate = _is_symbolic(s) or s < 2000
+    evaluate = _is_symbolic(s) or s < _HUGE
     return sympy.gamma(s / 2, evaluate=evaluate) / sympy.gamma((s + 1) / 2, evaluate=evaluate) / below
 
 
@@ -336,17 +337,21 @@ def _exponential(activation: ExponentialDual, block: list, repeats: tuple[int, i
 
 
 def _bessel(s, k, a):
-    """``E[exp(a t) P_k]`` and its derivative in ``a``; elementary functions on spheres of odd dimension."""
+    """``E[exp(a t) P_k]`` and its derivative in ``a``, on two points in elementary functions."""
     import sympy
 
-    s = sympy.sympify(s)
-    nu = k + s / 2 - 1
-    front = sympy.gamma(s / 2) * (2 / a) ** (s / 2 - 1)
-    first, second = sympy.besseli(nu, a), sympy.besseli(nu + 1, a)
     if s == 1:
-        first, second = (sympy.cosh, sympy.sinh)[k](a), (sympy.sinh, sympy.cosh)[k](a)
-        return first, second
-    return front * first, front * (second + k * first / a)
+        return (sympy.cosh(a), sympy.sinh(a)) if k == 0 else (sympy.sinh(a), sympy.cosh(a))
+    half = sympy.sympify(s) / 2
+    if half.is_number and s >= _HUGE:
+        # the same function, without numbers of a million digits
+        first, second = (
+            (a / 2) ** m / sympy.rf(half, m) * sympy.hyper([], [half + m], a**2 / 4) for m in (k, k + 1)
+        )
+    else:
+        front = sympy.gamma(half) * (2 / a) ** (half - 1)
+        first, second = (front * sympy.besseli(m + half - 1, a) for m in (k, k + 1))
+    return first, second + k * first / a
 
 
 # cubes -----------------------------------------------------------------------------------------------

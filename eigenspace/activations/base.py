@@ -22,6 +22,19 @@ from ..duals import power_series
 from ..errors import UnsupportedError
 
 
+def typed(number) -> str:
+    """A Fraction as one types it in a call.
+
+    >>> from fractions import Fraction
+    >>> typed(Fraction(2)), typed(Fraction(1, 100)), typed(Fraction(1, 3))
+    ('2', '0.01', 'Fraction(1, 3)')
+    """
+    if number.denominator == 1:
+        return str(number.numerator)
+    shown = repr(float(number))
+    return shown if type(number)(shown) == number else repr(number)
+
+
 class Activation(Formula, ABC):
     """What the package needs to know of an activation function; subclasses are immutable and hashable."""
 

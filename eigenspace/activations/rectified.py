@@ -21,7 +21,7 @@ from math import comb, factorial, prod
 import numpy as np
 
 from .. import _check
-from .base import Activation
+from .base import Activation, typed
 from .polynomials import identity
 
 _HALF = Fraction(1, 2)
@@ -312,10 +312,7 @@ class LeakyRelu(Rectified):
     @property
     def name(self) -> str:
         """``leaky_relu(slope)``, as one types it."""
-        if self.slope == -1:
-            return "absolute"
-        shown = repr(float(self.slope))
-        return f"leaky_relu({shown if Fraction(shown) == self.slope else repr(self.slope)})"
+        return "absolute" if self.slope == -1 else f"leaky_relu({typed(self.slope)})"
 
     @property
     def share(self) -> Fraction:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from .. import _check
-from .base import Activation
+from .base import Activation, typed
 
 
 class ExponentialDual(Activation):
@@ -151,8 +151,7 @@ class Exponential(ExponentialDual):
     @property
     def name(self) -> str:
         """``exponential(b)``, as one types it."""
-        shown = repr(float(self.b))
-        return f"exponential({shown if Fraction(shown) == self.b else repr(self.b)})"
+        return f"exponential({typed(self.b)})"
 
     @property
     def rate(self) -> Fraction:
