@@ -17,7 +17,7 @@ _NAMES = {
         "step",
     ),
     "closed_forms": ("ClosedForm", "closed_form"),
-    "decays": ("Decay", "decay", "gamma_exponential", "laplace"),
+    "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
     "rings": ("FLOAT",),
     "eigenvalues": ("eigenvalue", "spectrum"),
