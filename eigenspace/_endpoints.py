@@ -59,8 +59,8 @@ def _rectified_end(n: int, share, sign: int, order) -> dict:
 
     By :math:`u_n' = \frac{n^2}{2n-1} u_{n-1}` from
     :math:`\alpha_0 = 1 - \frac2\pi \arccos(1 - \varepsilon)`,
-    :math:`\arccos(1 - \varepsilon) = \sqrt{2\varepsilon}\,{}_2F_1(\tfrac12, \tfrac12; \tfrac32; \tfrac\varepsilon2)`; at
-    the other end the two parts change sign by their parity.
+    :math:`\arccos(1 - \varepsilon) = \sqrt{2\varepsilon}\,{}_2F_1(\tfrac12, \tfrac12; \tfrac32; \tfrac\varepsilon2)`;
+    at the other end the two parts change sign by their parity.
     """
     import sympy
 

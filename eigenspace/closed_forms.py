@@ -96,9 +96,9 @@ def closed_form(net: Network, degrees, kernel: str = "ntk") -> ClosedForm:
               \left[\frac{\Gamma(\frac s2)}{\Gamma(\frac{n-k}2 + 1)\,\Gamma(\frac{n+k+s}2)}\right]^2, \qquad
               \lambda^{NTK}_k = \lambda_k \Bigl(1 + \frac{n^2 + k(k+s-2)}{2n+s-2}\Bigr)
 
-    [Bach2017, app. D; BiettiMairal2019, app. C].  An exponential dual :math:`e^{-\rho(1-t)}` has
-    :math:`\lambda_k = e^{-\rho}\,\Gamma(\frac s2) (2/\rho)^{s/2-1} I_{k+s/2-1}(\rho)` [Minh2006].  See the page on the
-    theory of one sphere for the rest.
+    [Bach2017; BiettiMairal2019; the factor is derived from them on the page of the theory].  An exponential dual :math:`e^{-\rho(1-t)}` has
+    :math:`\lambda_k = e^{-\rho}\,\Gamma(\frac s2) (2/\rho)^{s/2-1} I_{k+s/2-1}(\rho)` [Minh2006].  See
+    ``docs/theory_one_sphere.md`` for the rest.
 
     Parameters
     ----------
@@ -152,8 +152,8 @@ def _any_degrees(net: Network, degrees) -> tuple:
     """Degrees of all leaves; SymPy expressions stand where they were given."""
     if _is_symbolic(degrees):
         degrees = {0: degrees} if len(net.leaves) == 1 else degrees
-    elif not isinstance(degrees, Mapping):
-        degrees = dict(enumerate(degrees)) if isinstance(degrees, tuple) and any(map(_is_symbolic, degrees)) else degrees
+    elif isinstance(degrees, tuple) and any(map(_is_symbolic, degrees)):
+        degrees = dict(enumerate(degrees))
     if not isinstance(degrees, Mapping):
         return _degrees(net, degrees)
     plain = {number: 0 if _is_symbolic(k) else k for number, k in degrees.items()}
@@ -329,7 +329,7 @@ def _exponential(activation: ExponentialDual, block: list, repeats: tuple[int, i
     kernel = sympy.exp(-rate) * sympy.Mul(*(factors[leaf][0] ** c for leaf, c in groups.items()))
     value = repeats[0] * kernel
     if repeats[1]:
-        others = lambda leaf: sympy.Mul(*(factors[l][0] ** (c - (l == leaf)) for l, c in groups.items()))  # noqa: E731
+        others = lambda leaf: sympy.Mul(*(factors[l][0] ** (c - (l == leaf)) for l, c in groups.items()))
         slopes = sum(c * factors[leaf][1] * others(leaf) for leaf, c in groups.items())
         value += repeats[1] * a * sympy.exp(-rate) * slopes
     method = "Bessel functions: the exponential of a mean is a product over the spheres"

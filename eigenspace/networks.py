@@ -272,7 +272,8 @@ class Network:
 
     def summary(self) -> str:
         """One line: the call, the inputs, the depth and the activations."""
-        dims = sorted({part.dim for part in self.leaves}, key=lambda dim: (0, dim) if isinstance(dim, int) else (1, str(dim)))
+        numbers_first = lambda dim: (0, dim) if isinstance(dim, int) else (1, str(dim))
+        dims = sorted({part.dim for part in self.leaves}, key=numbers_first)
         count = len(self.leaves)
         kind = f"dimension {dims[0]}" if len(dims) == 1 else "dimensions " + ", ".join(map(str, dims))
         names = ", ".join(a.name for a in self.activations) or "linear"
@@ -347,7 +348,7 @@ def _concrete(net) -> Network:
     for part in _network(net).leaves:
         if not isinstance(part.dim, int):
             raise ValueError(
-                f"net must have integer dimensions here, got a leaf of dimension {part.dim}; put a number in its place, "
-                f"or use closed_form or decay"
+                f"net must have integer dimensions here, got a leaf of dimension {part.dim}; "
+                f"put a number in its place, or use closed_form or decay"
             )
     return net

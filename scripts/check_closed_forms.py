@@ -2,9 +2,10 @@
 
     python scripts/check_closed_forms.py [--quick]
 
-The quadrature is a tanh-sinh rule in the angle in mpmath, for the dual activations as Cho and Saul (2009) print them, with as
-many digits as the cancellation in a small eigenvalue takes, and checked by the rule with every other node.  It shares
-nothing with the package.  The same loop puts numbers into the symbolic dimension.  Exit status 1 if any value differs.
+The quadrature is a tanh-sinh rule in the angle in mpmath, for the dual activations as Cho and Saul (2009) print them.
+It takes as many digits as the cancellation in a small eigenvalue needs, is checked by the rule with every other node, and
+shares nothing with the package.  The same loop puts numbers into the symbolic dimension.  Exit status 1 if any value
+differs.
 """
 
 import sys
@@ -75,7 +76,7 @@ def duals():
 
 @lru_cache(maxsize=2)
 def _rule(dim, digits):
-    """Angles, and weights of the law of the correlation, of a tanh-sinh rule; with two points on the two-point sphere."""
+    """Angles of a tanh-sinh rule, and weights with the density of the correlation; two points for dimension 1."""
     if dim == 1:
         return [mpmath.mpf(0), mp.pi], [mpmath.mpf(1) / 2] * 2
     constant = mpmath.gamma(mpmath.mpf(dim) / 2) / mpmath.sqrt(mp.pi) / mpmath.gamma(mpmath.mpf(dim - 1) / 2)
@@ -119,7 +120,8 @@ def references(pair, dim, degrees, smooth=False, digits=DIGITS):
         found = {k: tuple(even + odd for even, odd in parts) for k, parts in sums.items()}
         for k, parts in sums.items():
             for value, (even, _) in zip(found[k], parts):
-                settled = abs(2 * even - value) <= mpmath.mpf(10) ** (-digits - 5) * max(abs(value), mpmath.mpf(10) ** -lost)
+                size = max(abs(value), mpmath.mpf(10) ** -lost)
+                settled = abs(2 * even - value) <= mpmath.mpf(10) ** (-digits - 5) * size
                 assert dim == 1 or settled, f"the rule has too few nodes at dim={dim}, degree={k}"
         return found
 

@@ -16,7 +16,7 @@ CAMPAIGN = runpy.run_path(str(Path(__file__).parents[1] / "scripts/check_closed_
 DUALS = CAMPAIGN["duals"]()
 D = sympy.Symbol("d", positive=True)
 K = sympy.Symbol("k", integer=True, nonnegative=True)
-name = lambda a: a.name  # noqa: E731
+name = lambda a: a.name
 
 
 def expr(net, degrees, kernel="nngp"):
@@ -35,7 +35,7 @@ def test_a_sample_of_the_campaign(activation):
 
 
 def test_printed_rationals():
-    rational = lambda text: [sympy.Rational(x) for x in text.split()]  # noqa: E731
+    rational = lambda text: [sympy.Rational(x) for x in text.split()]
     three, five = es.mlp(3, 1), es.mlp(5, 1)
     assert [expr(three, k) for k in range(5)] == rational("3/8 1/6 3/128 0 1/1536")
     assert [expr(es.mlp(3, 1, activation=es.step), k) for k in range(6)] == rational("1/2 1/8 0 1/128 0 1/512")
@@ -98,7 +98,8 @@ def test_identity_layers_repeat_parts_of_the_tangent_kernel():
     net = es.network([es.node([inner], activation=es.identity)])
     for kernel in ("nngp", "ntk"):
         for k in range(4):
-            assert float(es.closed_form(net, k, kernel)) == pytest.approx(es.eigenvalue(net, k, kernel).value, rel=1e-13)
+            value = es.eigenvalue(net, k, kernel).value
+            assert float(es.closed_form(net, k, kernel)) == pytest.approx(value, rel=1e-13)
 
 
 @pytest.mark.parametrize("kernel", ["nngp", "ntk"])
@@ -136,7 +137,7 @@ def test_cube(chain, kernel):
     net = es.network([part])
     with mpmath.workdps(40):
         for k in range(7):
-            form = es.closed_form(net, {i: 1 for i in range(k)}, kernel)
+            form = es.closed_form(net, dict.fromkeys(range(k), 1), kernel)
             expected = corner_sum(6, k, chain, kernel)
             if len(chain) == 1 and chain[0] == es.relu and k in (3, 5):
                 assert form.expr == 0 and abs(expected) < 1e-35
@@ -177,7 +178,8 @@ def test_result():
     assert sympy.sympify(form) is form.expr and form.expr.free_symbols == {D}
     assert form._repr_latex_().startswith(r"$\displaystyle \lambda^{\mathrm{NNGP}}_{2} =")
     text = form.to_latex()
-    assert text.startswith("% eigenspace.closed_form(mlp(d, 1), 2, 'nngp')\n") and "\\[\n" in text and "Bach2017" in text
+    assert text.startswith("% eigenspace.closed_form(mlp(d, 1), 2, 'nngp')\n")
+    assert "\\[\n" in text and "Bach2017" in text
     with pytest.raises(ValueError, match="d is a symbol here"):
         form.evaluate()
     assert not es.closed_form(es.mlp(3, 1, activation=es.leaky_relu(0.1)), 2).expr.atoms(sympy.Float)

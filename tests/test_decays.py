@@ -32,9 +32,11 @@ def test_the_gamma_ratio_is_exact_for_a_pure_power(dim, nu):
         for k in (0, 1, 2, 5):
 
             def integrand(x, k=k):
-                harmonic = mpmath.cos(k * x) if dim == 2 else mpmath.gegenbauer(k, mpmath.mpf(dim) / 2 - 1, mpmath.cos(x))
-                unit = 1 if dim == 2 else mpmath.gegenbauer(k, mpmath.mpf(dim) / 2 - 1, 1)
-                return (2 * mpmath.sin(x / 2) ** 2) ** exponent * harmonic / unit * mpmath.sin(x) ** (dim - 2)
+                half = mpmath.mpf(dim) / 2 - 1
+                harmonic = mpmath.cos(k * x)
+                if dim > 2:
+                    harmonic = mpmath.gegenbauer(k, half, mpmath.cos(x)) / mpmath.gegenbauer(k, half, 1)
+                return (2 * mpmath.sin(x / 2) ** 2) ** exponent * harmonic * mpmath.sin(x) ** (dim - 2)
 
             value = constant * mpmath.quad(integrand, [0, mpmath.pi / 2, mpmath.pi])
             law = mpmath.mpf(str(front)) * mpmath.gamma(k - exponent) / mpmath.gamma(k + exponent + dim - 1)
@@ -124,7 +126,7 @@ def test_deep_steps():
         power = 2 - sympy.Rational(2) ** (1 - n)
         assert numbers(law)[0] == pytest.approx(float(-(A**power)), rel=1e-12)
     # the next term alternates with the degree
-    assert np.mean(es.decay(es.mlp(5, 2, activation=es.step)).compare([16, 17])) == pytest.approx(1, abs=0.03)
+    assert np.mean(es.decay(es.mlp(5, 2, activation=es.step)).compare([16, 17])) == pytest.approx(1, abs=0.08)
 
 
 def test_mixed_chains():
@@ -181,7 +183,7 @@ def test_radial_eigenvalues():
         value = sympy.integrate(sympy.expand(u * harmonic) * sympy.exp(-u), (u, 0, 2)) / 2
         assert radial_eigenvalue(es.laplace(1), 3, degree) == pytest.approx(float(value), rel=1e-12)
     with mpmath.workdps(20):
-        own = lambda x: mpmath.exp(-0.5 * (2 * mpmath.sin(x / 2)) ** 1.5) * mpmath.cos(3 * x)  # noqa: E731
+        own = lambda x: mpmath.exp(-0.5 * (2 * mpmath.sin(x / 2)) ** 1.5) * mpmath.cos(3 * x)
         value = mpmath.quad(own, [0, 1, 2, mpmath.pi]) / mpmath.pi
     assert radial_eigenvalue(es.gamma_exponential(1.5, 0.5), 2, 3) == pytest.approx(float(value), rel=1e-11)
 

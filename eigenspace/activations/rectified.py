@@ -5,7 +5,7 @@ One family in two numbers.  With :math:`\theta = \arccos t`, the arc-cosine kern
 .. math:: J_n(\theta) = A_n(t) \sin\theta + B_n(t) (\pi - \theta), \qquad
           \kappa_n = \frac{J_n}{\pi (2n-1)!!} = \tfrac12 (\beta_n + \alpha_n)
 
-with polynomials of non-negative sum: :math:`\beta_n = B_n / (2n-1)!!` has the parity of ``n``, and the other half
+with polynomials :math:`A_n, B_n`; :math:`\beta_n = B_n / (2n-1)!!` has the parity of ``n``, and the other half
 :math:`\alpha_n = 2 (A_n \sqrt{1-t^2} + B_n \arcsin t) / (\pi (2n-1)!!)` the other parity.  The normalised dual of
 :math:`z^n` on both sides of 0 with two factors is :math:`(1-c)\,\beta_n + c\,\alpha_n`: the *share* ``c`` is 1/2 for
 rectified monomials, 1 for the sign and the absolute value.  Both series have non-negative coefficients, and both obey
@@ -336,7 +336,7 @@ class LeakyRelu(Rectified):
 
 @dataclass(frozen=True, repr=False)
 class Step(Rectified):
-    r"""The step :math:`\varphi(z) = \sqrt2\,1_{z>0}`: :math:`\varphi^*(t) = 1 - \arccos(t)/\pi` [ChoSaul2009, eq. 4].
+    r"""The step :math:`\varphi(z) = \sqrt2\,1_{z>0}`: :math:`\varphi^*(t) = 1 - \arccos(t)/\pi` [ChoSaul2009, eq. 5].
 
     The derivative of ``step`` is 0 almost everywhere, and so is the factor that carries the tangent kernel from below,
     :math:`E[\varphi'\varphi'] = 0`: gradients do not pass.  This is the convention of Novak2020 (and of training), here

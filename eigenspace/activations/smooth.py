@@ -141,7 +141,7 @@ class Exponential(ExponentialDual):
 
     .. math:: \varphi^*(t) = e^{-b^2(1-t)}, \qquad (\varphi^*)'(t) = b^2\,\varphi^*(t)
 
-    [Daniely2016, table 1].  The same dual as ``rbf(b**2 / 2)``, with other Hermite coefficients.
+    [Daniely2016].  The same dual as ``rbf(b**2 / 2)``, with other Hermite coefficients.
     """
 
     b: Fraction
