@@ -96,7 +96,7 @@ def closed_form(net: Network, degrees, kernel: str = "ntk") -> ClosedForm:
               \left[\frac{\Gamma(\frac s2)}{\Gamma(\frac{n-k}2 + 1)\,\Gamma(\frac{n+k+s}2)}\right]^2, \qquad
               \lambda^{NTK}_k = \lambda_k \Bigl(1 + \frac{n^2 + k(k+s-2)}{2n+s-2}\Bigr)
 
-    [Bach2017; BiettiMairal2019; the factor is derived from them on the page of the theory].  An exponential dual :math:`e^{-\rho(1-t)}` has
+    [Bach2017; BiettiMairal2019; the factor follows].  An exponential dual :math:`e^{-\rho(1-t)}` has
     :math:`\lambda_k = e^{-\rho}\,\Gamma(\frac s2) (2/\rho)^{s/2-1} I_{k+s/2-1}(\rho)` [Minh2006].  See
     ``docs/theory_one_sphere.md`` for the rest.
 

@@ -3,9 +3,9 @@
     python scripts/check_closed_forms.py [--quick]
 
 The quadrature is a tanh-sinh rule in the angle in mpmath, for the dual activations as Cho and Saul (2009) print them.
-It takes as many digits as the cancellation in a small eigenvalue needs, is checked by the rule with every other node, and
-shares nothing with the package.  The same loop puts numbers into the symbolic dimension.  Exit status 1 if any value
-differs.
+It takes as many digits as the cancellation in a small eigenvalue needs, is checked by the rule with every other node,
+and shares nothing with the package.  The same loop puts numbers into the symbolic dimension.  Exit status 1 if any
+value differs.
 """
 
 import sys

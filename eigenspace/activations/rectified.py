@@ -65,9 +65,12 @@ def arc_cosine(n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 @lru_cache(maxsize=64)
-def _multiple_angles(n: int) -> tuple[dict, dict]:
-    r"""Fractions ``x_m, y_m`` of :math:`B_n(\cos\theta) = \sum x_m \cos m\theta`, and of
-    :math:`A_n(\cos\theta) \sin\theta = \sum y_m \sin m\theta`, over :math:`(2n-1)!!`."""
+def _multiple_angles(n: int) -> tuple[tuple, tuple]:
+    r"""Pairs of ``m`` and :math:`x_m m^2 / 4`, and of ``m`` and :math:`y_m m^3 / 12`, without zeros, where
+    :math:`B_n(\cos\theta) = \sum x_m \cos m\theta` and :math:`A_n(\cos\theta) \sin\theta = \sum y_m \sin m\theta` over
+    :math:`(2n-1)!!`."""
+    from flint import fmpq
+
     a, b = arc_cosine(n)
     cosines: dict = {}
     sines: dict = {}
@@ -80,13 +83,16 @@ def _multiple_angles(n: int) -> tuple[dict, dict]:
             m = abs(i - 2 * j)
             sines[m] = sines.get(m, Fraction(0)) + Fraction(x * comb(i, j) * m, i * 2**i)
     unit = double_factorial(2 * n - 1)
-    return tuple({m: x / unit for m, x in part.items() if m and x} for part in (cosines, sines))
+    return tuple(
+        tuple((m, fmpq(x.numerator * m**p, x.denominator * unit * below)) for m, x in part.items() if m and x)
+        for part, p, below in ((cosines, 2, 4), (sines, 3, 12))
+    )
 
 
 def _value(coefficients, t):
     """A polynomial with integer coefficients, at an array, a ball or a SymPy expression."""
-    out = 0 * t
-    for c in reversed(coefficients):
+    out = coefficients[-1] if coefficients else 0
+    for c in coefficients[-2::-1]:
         out = out * t + c
     return out
 
@@ -162,25 +168,35 @@ class Rectified(Activation):
         for n in (self.power, self.power - 1)[: 1 + (self.power > 0)]:
             a, b = (_value(part, t) for part in arc_cosine(n))
             share, unit = 2.0 * float(self.share), double_factorial(2 * n - 1)
-            lines.append((share * (a * sine + b * opposite) / np.pi + (1.0 - share) * b) / unit)
+            line = (a * sine + b * opposite) * (share / (np.pi * unit))
+            lines.append(line if share == 1.0 else line + (1.0 - share) / unit * b)
         return lines[0], float(self.slope_at_one) * lines[1] if self.power else np.zeros_like(t)
 
     def on_ball(self, t):
         """Dual and derivative dual at a ball; exact at ``t = 1``, and at ``t = 0`` where they vanish."""
         from flint import arb
 
-        slope = _ball(self.slope_at_one)
+        slope = _exact_constants(self)[2]
         if t == 1:
-            return arb(1), slope
-        return self._on_ball(self.power, t), slope * self._on_ball(self.power - 1, t) if self.power else arb(0)
+            return arb(1), arb(slope)
+        if self.power == 0:
+            return self._on_ball(t, 0)[0], arb(0)
+        dual, derivative = self._on_ball(t, self.power, self.power - 1)
+        return dual, slope * derivative
 
-    def _on_ball(self, n: int, t):
+    def _on_ball(self, t, *orders: int) -> list:
+        """The duals of the same share of several orders."""
         from flint import arb
 
-        a, b = (_value(part, t) for part in arc_cosine(n))
         sine = (1 - t * t).nonnegative_part().sqrt()
-        arc = 2 * (a * sine + b * arb.atan2(t, sine)) / arb.pi()
-        return (_ball(1 - self.share) * b + _ball(self.share) * arc) / double_factorial(2 * n - 1)
+        share, rest, _ = _exact_constants(self)
+        front = 2 * share / arb.pi()
+        arc, sine, found = front * arb.atan2(t, sine) + rest, front * sine, []
+        for n in orders:
+            a, b = arc_cosine(n)
+            total = _value(b, t) * arc + _value(a, t) * sine if a else arc
+            found.append(total / double_factorial(2 * n - 1) if n > 1 else total)
+        return found
 
     def on_series(self, g):
         r"""Dual and derivative dual of a series, by integration: positive terms only.
@@ -190,11 +206,12 @@ class Rectified(Activation):
         from flint import arb, arb_series
 
         slope, start = g.derivative(), g[0]
-        current = (2 * _ball(self.share) * (1 - g * g).rsqrt() * slope / arb.pi()).integral() + self._on_ball(0, start)
+        share = 2 * _ball(self.share) / arb.pi()
+        current = (share * (1 - g * g).rsqrt() * slope).integral() + self._on_ball(start, 0)[0]
         derivative = arb_series([0], prec=g.prec)
         for m in range(1, self.power + 1):
             derivative = _ball(Fraction(m * m, 2 * m - 1)) * current
-            current = (derivative * slope).integral() + self._on_ball(m, start)
+            current = (derivative * slope).integral() + self._on_ball(start, m)[0]
         return current, derivative
 
     def angle_ratio(self, angle):
@@ -211,22 +228,27 @@ class Rectified(Activation):
         if self.power == 0:
             return None
         cosines, sines = _multiple_angles(self.power)
-        share = 2 * _ball(self.share) / arb.pi()
-        even = sum((_ball(x * m * m / 4) * (m * angle / 2).sinc() ** 2 for m, x in cosines.items()), acb(0))
-        odd = acb(0)
-        for m, y in sines.items():  # (x - sin x) / x**3 = 1F2(1; 2, 5/2; -x**2 / 4) / 6
-            odd += _ball(y * m**3 / 12) * (-((m * angle) ** 2) / 4).hypgeom([1], [2, acb(5) / 2])
-        return (1 - share * angle) * even + share * angle * odd
+        share = 2 * _exact_constants(self)[0] / arb.pi() * angle
+        even, odd = acb(0), acb(0)
+        for m, x in cosines:
+            even += x * (m * angle / 2).sinc() ** 2
+        for m, y in sines:  # (x - sin x) / x**3 = 1F2(1; 2, 5/2; -x**2 / 4) / 6
+            odd += y * (-((m * angle) ** 2) / 4).hypgeom([1], [2, acb(2.5)])
+        return (1 - share) * even + share * odd
 
     def slope_on_angle(self, angle, dual):
         r""":math:`\frac{n^2}{2n-1} ((1 - \frac{2c\theta}{\pi})\,\beta_{n-1}
         + \frac{2c}{\pi} A_{n-1} \sin\theta / (2n-3)!!)`."""
         from flint import arb
 
+        share, _, slope = _exact_constants(self)
+        share = 2 * share / arb.pi()
+        if self.power == 1:
+            return 1 - share * angle
         cosine = angle.cos()
         a, b = (_value(part, cosine) for part in arc_cosine(self.power - 1))
-        share, unit = 2 * _ball(self.share) / arb.pi(), double_factorial(2 * self.power - 3)
-        return _ball(self.slope_at_one / unit) * ((1 - share * angle) * b + share * a * angle.sin())
+        total = (1 - share * angle) * b + share * a * angle.sin()
+        return slope * total / double_factorial(2 * self.power - 3)
 
     def hermite(self, order: int) -> list:
         r"""Exact Hermite coefficients.
@@ -268,10 +290,19 @@ class Rectified(Activation):
         return found
 
 
-def _ball(fraction):
+def _ball(fraction: Fraction):
     from flint import arb, fmpq
 
     return arb(fmpq(fraction.numerator, fraction.denominator))
+
+
+@lru_cache(maxsize=256)
+def _exact_constants(activation: Rectified) -> tuple:
+    """The share, the rest, and the slope at 1, as numbers that do not depend on the precision."""
+    from flint import fmpq
+
+    constants = activation.share, 1 - activation.share, activation.slope_at_one
+    return tuple(fmpq(x.numerator, x.denominator) for x in constants)
 
 
 @dataclass(frozen=True, repr=False)
