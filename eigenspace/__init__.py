@@ -12,7 +12,12 @@ A module of the package is loaded when the first of its names is used, so that t
 import importlib
 
 _NAMES = {
-    "activations": ("Activation", "hermite", "identity", "monomial", "polynomial", "rbf", "relu"),
+    "activations": (
+        "Activation", "absolute", "exponential", "hermite", "identity", "leaky_relu", "monomial", "polynomial", "rbf",
+        "rectified_monomial", "relu", "sign", "step",
+    ),
+    "closed_forms": ("ClosedForm", "closed_form"),
+    "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
     "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),

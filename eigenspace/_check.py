@@ -17,7 +17,8 @@ ValueError: filters must be positive integers, got 0 at position 2; drop the lay
 import math
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from numbers import Integral, Real
+from fractions import Fraction
+from numbers import Integral, Rational, Real
 
 
 def positive_integer(name: str, value, way_out: str | None = None) -> int:
@@ -79,6 +80,18 @@ def nonnegative_real(name: str, value, way_out: str | None = None) -> float:
 def real(name: str, value, way_out: str | None = None) -> float:
     """``value`` as a finite ``float``."""
     return _real(name, value, "a finite real number", lambda x: True, way_out or "use a finite number")
+
+
+def rational(name: str, value, way_out: str | None = None) -> Fraction:
+    """``value`` as a :class:`~fractions.Fraction`; a float means the decimal number that it prints as.
+
+    >>> rational("slope", 0.01), rational("slope", Fraction(1, 3))
+    (Fraction(1, 100), Fraction(1, 3))
+    """
+    number = real(name, value, way_out)
+    if isinstance(value, Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    return Fraction(repr(number))
 
 
 def choice(name: str, value, allowed: Iterable[str], way_out: str | None = None) -> str:

@@ -13,7 +13,7 @@ from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, _network, kernel_function
+from .networks import KERNELS, Network, _concrete, kernel_function
 from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout
 from .solver import solve
@@ -29,7 +29,8 @@ _RTOL = 1e-12
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
 _CALLED = re.compile(
-    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|polynomial|monomial|hermite)\b(?=[(),\]])"
+    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|exponential|"
+    r"polynomial|monomial|hermite)\b(?=[(),\]])"
 )
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
@@ -191,7 +192,7 @@ def spectrum(
 
 
 def _request(net, kernel, ring, layer):
-    net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
+    net, kernel = _concrete(net), _check.choice("kernel", kernel, KERNELS)
     if not isinstance(ring, FloatRing | BallRing | ExactRing):
         raise TypeError(
             f"ring must be eigenspace.FLOAT, EXACT or ball(bits), got {ring!r}; use ring=eigenspace.ball(128)"

@@ -51,10 +51,12 @@ class Node:
 def leaf(dim: int) -> Leaf:
     """One input sphere of ambient dimension ``dim`` (1: the two points -1 and +1; 2: the circle).
 
+    A positive SymPy symbol stands for any dimension, in closed forms and decay laws.
+
     >>> leaf(12)
     leaf(12)
     """
-    return Leaf(_check.positive_integer("dim", dim, "use 1 for two points, 2 for a circle, 3 or more for a sphere"))
+    return Leaf(_dimension(dim, "use 1 for two points, 2 for a circle, 3 or more for a sphere"))
 
 
 def node(children, activation: Activation = relu) -> Node:
@@ -98,7 +100,7 @@ def mlp(dim: int, depth: int, *, leaves: int = 1, activation: Activation = relu)
     Parameters
     ----------
     dim
-        Dimension of each input sphere.
+        Dimension of each input sphere; a positive SymPy symbol for `closed_form` and `decay`.
     depth
         Number of hidden layers, at least 1.
     leaves
@@ -109,7 +111,7 @@ def mlp(dim: int, depth: int, *, leaves: int = 1, activation: Activation = relu)
     >>> mlp(50, 2).summary()
     'mlp(50, 2): 1 leaf of dimension 50, d = 50, depth 2, relu'
     """
-    dim = _check.positive_integer("dim", dim)
+    dim = _dimension(dim)
     depth = _check.positive_integer("depth", depth, "use 1 for one hidden layer")
     count = _check.positive_integer("leaves", leaves, "use 1 for a single sphere")
     top = Node(tuple(Leaf(dim) for _ in range(count)), _activation(activation))
@@ -141,7 +143,7 @@ def cnn(
     >>> cnn(12, filters=(1, 4, 4), positions=16, head="dense").summary()
     "cnn(12, filters=(1, 4, 4), positions=16, head='dense'): 256 leaves of dimension 12, d = 3072, depth 4, relu"
     """
-    dim = _check.positive_integer("dim", dim)
+    dim = _dimension(dim)
     filters = _check.positive_integers("filters", filters, "drop the layer or use 1")
     count = _check.positive_integer("positions", positions)
     head = _check.choice("head", head, HEADS)
@@ -153,6 +155,18 @@ def cnn(
         layer = [Node(tuple(layer), activation)]
     call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)})"
     return Network(tuple(layer), call)
+
+
+def _dimension(dim, way_out: str | None = None):
+    """A positive integer, or a positive SymPy expression with symbols in it."""
+    if not getattr(dim, "free_symbols", None):
+        return _check.positive_integer("dim", dim, way_out)
+    if not dim.is_positive:
+        raise ValueError(
+            f"dim must be a positive integer or a positive SymPy expression, got {dim}; "
+            f"use sympy.Symbol({str(dim)!r}, positive=True)"
+        )
+    return dim
 
 
 def _expression(part) -> str:
@@ -258,7 +272,8 @@ class Network:
 
     def summary(self) -> str:
         """One line: the call, the inputs, the depth and the activations."""
-        dims = sorted({part.dim for part in self.leaves})
+        numbers_first = lambda dim: (0, dim) if isinstance(dim, int) else (1, str(dim))
+        dims = sorted({part.dim for part in self.leaves}, key=numbers_first)
         count = len(self.leaves)
         kind = f"dimension {dims[0]}" if len(dims) == 1 else "dimensions " + ", ".join(map(str, dims))
         names = ", ".join(a.name for a in self.activations) or "linear"
@@ -292,7 +307,7 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
     >>> kernel_function(mlp(50, 2))([1.0])
     3.0
     """
-    net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
+    net, kernel = _concrete(net), _check.choice("kernel", kernel, KERNELS)
     count = len(net.leaves)
 
     def function(xi):
@@ -338,4 +353,15 @@ def _mean(parts: list) -> np.ndarray:
 def _network(net) -> Network:
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {net!r}; make one with eigenspace.mlp, cnn or network")
+    return net
+
+
+def _concrete(net) -> Network:
+    """A network whose dimensions are numbers."""
+    for part in _network(net).leaves:
+        if not isinstance(part.dim, int):
+            raise ValueError(
+                f"net must have integer dimensions here, got a leaf of dimension {part.dim}; "
+                f"put a number in its place, or use closed_form or decay"
+            )
     return net

@@ -28,7 +28,7 @@ def dual(activation, t):
         return (mpmath.sin(angle) + (mpmath.pi - angle) * t) / mpmath.pi, (mpmath.pi - angle) / mpmath.pi
     if activation == LINEAR:
         return t, mpmath.mpf(1)
-    rate = 2 * mpmath.mpf(activation.gamma)
+    rate = 2 * mpmath.mpf(repr(activation.gamma))
     return mpmath.exp(-rate * (1 - t)), rate * mpmath.exp(-rate * (1 - t))
 
 
@@ -65,7 +65,7 @@ def test_relu_has_the_closed_coefficients():
 
 def test_rbf_is_the_exponential_series():
     with mpmath.workdps(40):
-        rate = 2 * mpmath.mpf(0.3)
+        rate = 2 * mpmath.mpf("0.3")
         for n, ball in enumerate(power_series((RBF,), 80).f):
             value = mpmath.exp(-rate) * rate**n / mpmath.factorial(n)
             assert abs(mp(ball) / value - 1) < mpmath.mpf(10) ** -19

@@ -2,10 +2,45 @@
 
 from .base import Activation
 from .polynomials import Identity, Polynomial, hermite, identity, monomial, polynomial
-from .rectified import Relu, relu
-from .smooth import Rbf, rbf
+from .rectified import (
+    LeakyRelu,
+    Rectified,
+    RectifiedMonomial,
+    Relu,
+    Sign,
+    Step,
+    absolute,
+    leaky_relu,
+    rectified_monomial,
+    relu,
+    sign,
+    step,
+)
+from .smooth import Exponential, ExponentialDual, Rbf, exponential, rbf
 
 __all__ = [
-    "Activation", "Identity", "Polynomial", "Rbf", "Relu",
-    "hermite", "identity", "monomial", "polynomial", "rbf", "relu",
-]  # fmt: skip
+    "Activation",
+    "Exponential",
+    "ExponentialDual",
+    "Identity",
+    "LeakyRelu",
+    "Polynomial",
+    "Rbf",
+    "Rectified",
+    "RectifiedMonomial",
+    "Relu",
+    "Sign",
+    "Step",
+    "absolute",
+    "exponential",
+    "hermite",
+    "identity",
+    "leaky_relu",
+    "monomial",
+    "polynomial",
+    "rbf",
+    "rectified_monomial",
+    "relu",
+    "sign",
+    "step",
+]

@@ -7,6 +7,9 @@ the squared Hermite coefficients of the activation.
 
 An activation supplies the pair :math:`(\varphi^*, (\varphi^*)')` in four forms: as SymPy expressions, on float64
 arrays, on a ball and composed with a power series of balls.  The last two run at the precision of the caller.
+
+Which coefficients vanish decides what a deep network learns early: a dual is *admissible* [Xiao2022] if all its
+derivatives at 0 are positive and :math:`\varphi^*(0) = 0`, *semi-admissible* if only the former.
 """
 
 from abc import ABC, abstractmethod
@@ -14,10 +17,25 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from .. import _check
+from .._formula import Formula
 from ..duals import power_series
+from ..errors import UnsupportedError
 
 
-class Activation(ABC):
+def typed(number) -> str:
+    """A Fraction as one types it in a call.
+
+    >>> from fractions import Fraction
+    >>> typed(Fraction(2)), typed(Fraction(1, 100)), typed(Fraction(1, 3))
+    ('2', '0.01', 'Fraction(1, 3)')
+    """
+    if number.denominator == 1:
+        return str(number.numerator)
+    shown = repr(float(number))
+    return shown if type(number)(shown) == number else repr(number)
+
+
+class Activation(Formula, ABC):
     """What the package needs to know of an activation function; subclasses are immutable and hashable."""
 
     #: name in tables and provenance
@@ -48,6 +66,8 @@ class Activation(ABC):
     def on_series(self, g):
         """Dual and derivative dual of a power series ``g`` (``flint.arb_series``), at the working precision."""
 
+    #: whether all Hermite coefficients beyond the first are known not to vanish; None: read it off the first ones
+    is_semi_admissible: bool | None = None
     #: whether the coefficients of the dual fall like a power of their index, in steps of one half
     is_algebraic = False
     #: whether the dual is nowhere negative on [-1, 1]
@@ -73,20 +93,76 @@ class Activation(ABC):
     def series(self, order: int, ring=None) -> list:
         r"""Coefficients :math:`a_0, \dots, a_{order}` of :math:`\varphi^*(t) = \sum_n a_n t^n`.
 
-        Floats in the float ring.  Exact zeros are exact.
+        Floats by default and in the float ring, exact SymPy numbers in the exact ring.  Exact zeros are exact.
 
         >>> from eigenspace import relu
         >>> relu.series(4)
         [0.3183098861837907, 0.5, 0.15915494309189535, 0.0, 0.013262911924324612]
         """
         order = _check.nonnegative_integer("order", order)
+        name = getattr(ring, "name", ring)
+        if name == "exact":
+            return self._exact_series(order)
+        if name not in (None, "float"):
+            raise UnsupportedError(f"series: ring must be the float or the exact ring, got {ring!r}; use ring=None")
         return [float(a) for a in power_series((self,), order).f]
 
-    def _repr_latex_(self) -> str:
+    def _exact_series(self, order: int) -> list:
+        """The same as SymPy numbers: coefficients of a polynomial dual, else squares of the Hermite coefficients."""
         import sympy
 
         t = sympy.Symbol("t")
-        return rf"$\displaystyle \varphi^*(t) = {sympy.latex(self.dual(t))}$"
+        dual = sympy.expand(self.dual(t))
+        if dual.is_polynomial(t):
+            return [dual.coeff(t, n) for n in range(order + 1)]
+        return [a**2 for a in self.hermite(order)]
+
+    def hermite(self, order: int) -> list:
+        r"""Exact Hermite coefficients :math:`E[\varphi(z) He_n(z)] / \sqrt{n!}`, ``n <= order``, as SymPy numbers.
+
+        Of the normalised activation: their squares are the coefficients of the dual [Daniely2016].
+        """
+        raise UnsupportedError(f"{self.name} has no exact Hermite coefficients; series(order) has their squares")
+
+    def vanishing(self, order: int) -> tuple[int, ...]:
+        r"""The ``n <= order`` whose Hermite coefficients are exactly zero.
+
+        >>> from eigenspace import relu, sign
+        >>> relu.vanishing(9), sign.vanishing(5)
+        ((3, 5, 7, 9), (0, 2, 4))
+        """
+        order = _check.nonnegative_integer("order", order)
+        return tuple(n for n, a in enumerate(power_series((self,), order).f) if a.is_zero())
+
+    @property
+    def is_admissible(self) -> bool | None:
+        """Whether the dual has only positive derivatives at 0, and vanishes there [Xiao2022, sec. 3].
+
+        ``None`` where the first 32 derivatives do not decide it.
+        """
+        if 0 not in self.vanishing(0):
+            return False
+        if self.is_semi_admissible is None:
+            return False if set(self.vanishing(32)) - {0} else None
+        return self.is_semi_admissible
+
+    def formula(self, z):
+        """The normalised activation itself as a SymPy expression in ``z``; None where it is not known."""
+        return None
+
+    def _equations(self):
+        import sympy
+
+        z, t = sympy.symbols("z t", real=True)
+        formula = self.formula(z)
+        if formula is not None:
+            yield rf"\varphi(z) = {sympy.latex(formula)}"
+        yield rf"\varphi^*(t) = {sympy.latex(self.dual(t))}"
+
+    def _origin(self):
+        yield f"eigenspace.{self.name}; normalised activation and its dual"
+        if self.citations:
+            yield "cite: " + ", ".join(self.citations)
 
     def __repr__(self) -> str:
         return f"eigenspace.{self.name}"

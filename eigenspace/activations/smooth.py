@@ -1,79 +1,78 @@
 """Smooth activations: the Gaussian kernel and its relatives."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from .. import _check
-from .base import Activation
+from .base import Activation, typed
 
 
-@dataclass(frozen=True, repr=False)
-class Rbf(Activation):
-    r"""The cosine features :math:`\varphi(z) = \sqrt2 \sin(\sqrt{2\gamma}\,z + \pi/4)` of the Gaussian kernel.
-
-    .. math:: \varphi^*(t) = e^{-2\gamma(1-t)}, \qquad (\varphi^*)'(t) = 2\gamma\,\varphi^*(t)
-
-    [RahimiRecht2007; the ``stax.Rbf`` of Novak2020].  ``gamma = 1/4`` is the activation of the experiments of Xiao2022.
-    """
-
-    gamma: float
+class ExponentialDual(Activation):
+    r"""An activation whose dual is :math:`e^{-\rho(1-t)}`, with :math:`(\varphi^*)' = \rho\,\varphi^*`."""
 
     is_nonnegative = True
-    citations = ("RahimiRecht2007",)
+    is_semi_admissible = True
 
     @property
-    def name(self) -> str:
-        """``rbf(gamma)``, as one types it."""
-        return f"rbf({self.gamma!r})"
+    @abstractmethod
+    def rate(self) -> Fraction:
+        r"""The exact rate :math:`\rho`."""
 
     def dual(self, t):
         """The Gaussian kernel on the unit sphere.
 
-        >>> rbf(0.25).dual(1)
-        1
+        >>> rbf(0.25).dual(1), exponential(2).dual(0)
+        (1, exp(-4))
         """
         import sympy
 
-        t = sympy.sympify(t)
-        return sympy.exp(-2 * sympy.nsimplify(self.gamma, rational=True) * (1 - t))
+        return sympy.exp(-sympy.Rational(self.rate) * (1 - sympy.sympify(t)))
 
     def on_array(self, t):
         """Dual and derivative dual at float64 correlations."""
-        value = np.exp(-2.0 * self.gamma * (1.0 - t))
-        return value, 2.0 * self.gamma * value
+        value = np.exp(-float(self.rate) * (1.0 - t))
+        return value, float(self.rate) * value
+
+    def _rate(self):
+        from flint import arb, fmpq
+
+        return arb(fmpq(self.rate.numerator, self.rate.denominator))
 
     def on_ball(self, t):
         """Dual and derivative dual at a ball."""
         from flint import arb
 
-        rate = 2 * arb(self.gamma)
+        rate = self._rate()
         if t == 1:
             return arb(1), rate
         value = (rate * (t - 1)).exp()
         return value, rate * value
 
     def angle_ratio(self, angle):
-        r"""With :math:`u = 4\gamma \sin^2(\theta/2)`: :math:`(1 - e^{-u}) / u = e^{-u/2} \sinh(u/2) / (u/2)`."""
+        r"""With :math:`u = 2\rho \sin^2(\theta/2)`: :math:`(1 - e^{-u}) / u = e^{-u/2} \sinh(u/2) / (u/2)`."""
         from flint import acb
 
+        rate = self._rate()
         square = (angle / 2).sinc() ** 2 / 4
-        u = 4 * self.gamma * angle * angle * square
-        return 2 * self.gamma * square * (-u / 2).exp() * (u * acb(0, 1) / 2).sinc()
+        u = 2 * rate * angle * angle * square
+        return rate * square * (-u / 2).exp() * (u * acb(0, 1) / 2).sinc()
 
     def slope_on_angle(self, angle, dual):
-        r""":math:`2\gamma\,\varphi^*`."""
-        return 2 * self.gamma * dual
+        r""":math:`\rho\,\varphi^*`."""
+        return self._rate() * dual
 
     def on_series(self, g):
-        r"""Dual and derivative dual of a series, through :math:`e' = 2\gamma g' e`: positive terms only.
+        r"""Dual and derivative dual of a series, through :math:`e' = \rho g' e`: positive terms only.
 
         The quadratic recurrence keeps the relative accuracy of coefficients as small as ``1/n!``, which Newton's
         iteration for the exponential of a series would lose.
         """
         from flint import arb, arb_series
 
-        rate = 2 * arb(self.gamma)
+        rate = self._rate()
         slope = [n * c for n, c in enumerate(g.coeffs())][1:]
         kept = [(i, s) for i, s in enumerate(slope) if not s.is_zero()]
         value = [self.on_ball(g[0])[0]]
@@ -83,6 +82,92 @@ class Rbf(Activation):
         series = arb_series(value, prec=g.prec)
         return series, rate * series
 
+    def hermite(self, order: int) -> list:
+        r"""Exact Hermite coefficients :math:`\pm\sqrt{e^{-\rho} \rho^n / n!}`.
+
+        >>> exponential(1).hermite(2)
+        [exp(-1/2), exp(-1/2), sqrt(2)*exp(-1/2)/2]
+        """
+        import sympy
+
+        order = _check.nonnegative_integer("order", order)
+        rate = sympy.Rational(self.rate)
+        return [
+            self._sign(n) * sympy.sqrt(rate**n / sympy.factorial(n)) * sympy.exp(-rate / 2) for n in range(order + 1)
+        ]
+
+    def _sign(self, n: int) -> int:
+        """Sign of a Hermite coefficient."""
+        return 1
+
+
+@dataclass(frozen=True, repr=False)
+class Rbf(ExponentialDual):
+    r"""The cosine features :math:`\varphi(z) = \sqrt2 \sin(\sqrt{2\gamma}\,z + \pi/4)` of the Gaussian kernel.
+
+    .. math:: \varphi^*(t) = e^{-2\gamma(1-t)}, \qquad (\varphi^*)'(t) = 2\gamma\,\varphi^*(t)
+
+    [RahimiRecht2007; the ``stax.Rbf`` of Novak2020].  ``gamma = 1/4`` is the activation of the experiments of Xiao2022.
+    """
+
+    gamma: float
+
+    citations = ("RahimiRecht2007",)
+
+    @property
+    def name(self) -> str:
+        """``rbf(gamma)``, as one types it."""
+        return f"rbf({self.gamma!r})"
+
+    @property
+    def rate(self) -> Fraction:
+        r""":math:`2\gamma`, exactly; a float means the decimal number that it prints as."""
+        return 2 * Fraction(repr(self.gamma))
+
+    def formula(self, z):
+        """The normalised activation itself."""
+        import sympy
+
+        return sympy.sqrt(2) * sympy.sin(sympy.sqrt(sympy.Rational(self.rate)) * z + sympy.pi / 4)
+
+    def _sign(self, n: int) -> int:
+        # sqrt(2) sin(pi/4 + n pi/2)
+        return -1 if n % 4 in (2, 3) else 1
+
+
+@dataclass(frozen=True, repr=False)
+class Exponential(ExponentialDual):
+    r"""The exponential :math:`\varphi(z) = e^{b z - b^2}`.
+
+    .. math:: \varphi^*(t) = e^{-b^2(1-t)}, \qquad (\varphi^*)'(t) = b^2\,\varphi^*(t)
+
+    [Daniely2016].  The same dual as ``rbf(b**2 / 2)``, with other Hermite coefficients.
+    """
+
+    b: Fraction
+
+    citations = ("Daniely2016",)
+
+    @property
+    def name(self) -> str:
+        """``exponential(b)``, as one types it."""
+        return f"exponential({typed(self.b)})"
+
+    @property
+    def rate(self) -> Fraction:
+        """The square of ``b``, exactly."""
+        return self.b**2
+
+    def formula(self, z):
+        """The normalised activation itself."""
+        import sympy
+
+        b = sympy.Rational(self.b)
+        return sympy.exp(b * z - b**2)
+
+    def _sign(self, n: int) -> int:
+        return -1 if self.b < 0 and n % 2 else 1
+
 
 def rbf(gamma: float) -> Rbf:
     r"""The activation whose dual is the Gaussian kernel :math:`e^{-2\gamma(1-t)}`.
@@ -90,7 +175,8 @@ def rbf(gamma: float) -> Rbf:
     Parameters
     ----------
     gamma
-        Positive rate.  With unit spheres, :math:`e^{-\gamma |x - x'|^2}`.
+        Positive rate; a float means the decimal number that it prints as.  With unit spheres,
+        :math:`e^{-\gamma |x - x'|^2}`.
 
     Examples
     --------
@@ -102,3 +188,26 @@ def rbf(gamma: float) -> Rbf:
     ValueError: gamma must be a positive real number, got -1; use gamma=0.25 for the kernel of Xiao's experiments
     """
     return Rbf(_check.positive_real("gamma", gamma, "use gamma=0.25 for the kernel of Xiao's experiments"))
+
+
+def exponential(b: float) -> Exponential:
+    r"""The activation :math:`e^{bz}`, normalised: its dual is :math:`e^{-b^2(1-t)}`.
+
+    Parameters
+    ----------
+    b
+        Any real number but 0, or a :class:`~fractions.Fraction`; a float means the decimal number that it prints as.
+
+    Examples
+    --------
+    >>> exponential(0.5)
+    eigenspace.exponential(0.5)
+    >>> exponential(0)
+    Traceback (most recent call last):
+    ...
+    ValueError: b must be a real number other than 0, got 0; use b=1
+    """
+    exact = _check.rational("b", b, "use b=1")
+    if exact == 0:
+        raise ValueError(f"b must be a real number other than 0, got {b}; use b=1")
+    return Exponential(exact)
