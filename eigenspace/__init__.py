@@ -16,6 +16,7 @@ _NAMES = {
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
     "rings": ("FLOAT",),
     "eigenvalues": ("eigenvalue", "spectrum"),
+    "leading_orders": ("LeadingOrder", "leading_order"),
     "index_tables": ("IndexTable", "index_table"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),

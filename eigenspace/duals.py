@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ._flint import precision
+from ._flint import padded, precision
 from .errors import ConvergenceError
 
 #: relative accuracy in bits that every coefficient must reach before it is rounded to float64
@@ -61,14 +61,6 @@ def _compose(chain: Sequence, order: int) -> Triple:
         f, g, h = dual, dual + slope * g, slope * h
         g_one, h_one = 1 + slope_one * g_one, slope_one * h_one
     return Triple(*(padded(s, length) for s in (f, g, h)), g_one, h_one)
-
-
-def padded(series, length: int) -> tuple:
-    """All coefficients of a power series up to a length."""
-    from flint import arb
-
-    coefficients = series.coeffs()
-    return tuple(coefficients[:length]) + (arb(0),) * (length - len(coefficients))
 
 
 def _accurate(rows) -> bool:

@@ -1,0 +1,282 @@
+r"""Leading orders: how an eigenvalue falls when the sizes of a network grow like powers of the input dimension.
+
+.. math:: \lambda = C d^{-L} \bigl(1 + c\, d^{-\delta} + \dots\bigr)
+
+The moment recursion runs over such numbers (`rings.leading`), so that the exponents are exact for any activation,
+whether the theorem for admissible ones [Xiao2022, thm. 3] applies or not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from math import inf, lcm, log10
+from numbers import Rational
+
+import numpy as np
+
+from . import _check, _render
+from ._flint import precision
+from .centred import root_numbers
+from .classes import Pool, canonical, single
+from .eigenvalues import _degrees
+from .errors import UnsupportedError
+from .indices import leading_exponents
+from .networks import KERNELS, Network, _network
+from .rings.leading import Balls, Exponents, Size, Symbols
+from .shapes import Shape, layout, size_exponent
+
+_BITS = 256
+#: largest order of the moments; none of the first terms of common activations needs it
+_MOST_ORDER = 64
+_KINDS = ("dim", "filters", "positions")
+
+
+@dataclass(frozen=True, repr=False)
+class LeadingOrder:
+    r"""The first two terms of one eigenvalue, :math:`\lambda = C d^{-L} (1 + c\, d^{-\delta} + \dots)`.
+
+    ``exponent``: ``L``, a Fraction where the exponents of all sizes are (``inf``: the eigenvalue is exactly zero);
+    ``constant``: ``C``; ``correction`` and ``correction_exponent``: ``c`` and :math:`\delta` of the slowest correction
+    (None where the first term is everything); ``dim``: ``d``; ``sizes``: value and exponent of every symbol of
+    ``expr``.
+    """
+
+    exponent: Fraction | float
+    constant: float
+    correction: float | None
+    correction_exponent: Fraction | float | None
+    dim: int
+    degrees: tuple[int, ...]
+    kernel: str
+    network: str
+    sizes: Mapping[str, tuple[int, Fraction | float]]
+    _work: tuple = field(compare=False)
+
+    @property
+    def log10(self) -> float:
+        """Decimal logarithm of the first term for the network at hand; ``-inf`` for an exact zero."""
+        return log10(self.constant) - float(self.exponent) * log10(self.dim) if self.constant else -inf
+
+    @cached_property
+    def expr(self):
+        """The first term as a SymPy expression in the sizes that grow: leaves ``s``, numbers of children ``w``.
+
+        Its constants are exact; with the ``sizes`` of the network in their places it is the first term's value.
+        """
+        import sympy
+
+        if not self.constant:
+            return sympy.Integer(0)
+        pool, sizes, order = self._work
+        # the smallest order that has all of the first term, for expressions are slow
+        with precision(_BITS, order + 2):
+            exponent, whole = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
+            for order in range(1, order + 1):
+                found = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
+                if abs(found[0] - exponent) < 1e-9 and found[1].overlaps(whole):
+                    break
+            return _tidy(_terms(pool, self.kernel, sizes, Symbols(1), order)[0][0][1])
+
+    def _repr_latex_(self) -> str:
+        import sympy
+
+        return rf"$\displaystyle \lambda \simeq {sympy.latex(self.expr)}$"
+
+    def __repr__(self) -> str:
+        if not self.constant:
+            return f"LeadingOrder(0, {self.kernel})"
+        power = f"d^-({self.exponent})" if isinstance(self.exponent, Fraction) else f"d^-{self.exponent:.4g}"
+        text = f"{_render.certain_text(self.constant, 0, 6, 1e-15)} {power}"
+        if self.correction is not None:
+            delta = self.correction_exponent
+            shown = f"({delta})" if isinstance(delta, Fraction) else f"{delta:.4g}"
+            text += f" (1 {'-' if self.correction < 0 else '+'} {abs(self.correction):.4g} d^-{shown})"
+        return f"LeadingOrder({text}, {self.kernel})"
+
+
+def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapping | None = None) -> LeadingOrder:
+    r"""Leading order of an eigenvalue for large input dimension ``d``, with its constant and the next order.
+
+    .. math:: \lambda = C d^{-L} \bigl(1 + c\, d^{-\delta} + \dots\bigr), \qquad d = \texttt{net.dim},
+
+    from the moment recursion over such numbers; for admissible activations ``L = S + F`` [Xiao2022, thm. 3].
+
+    Parameters
+    ----------
+    net
+        The network, a tree.
+    degrees
+        Degrees of the leaves, as for :func:`eigenspace.eigenvalue`.
+    kernel
+        ``"nngp"`` or ``"ntk"``.
+    exponents
+        How the sizes grow: ``{"dim": 1, "filters": 0, "positions": 0}``, for the dimension of a leaf, the numbers of
+        children below the readout (one exponent, or a sequence of one for each layer, input side first), and the number
+        of positions that the head joins.  A size with the exponent ``a`` is read as a constant times ``d**a``, the
+        constant being that of the network at hand; with ``a = 0`` it is fixed.  By default, or for what is not named,
+        ``log(size) / log(d)``: then a size *is* ``d**a``.
+
+    Returns
+    -------
+    LeadingOrder
+        ``exponent``, ``constant``, ``expr``, ``correction``.
+
+    Notes
+    -----
+    Raises :class:`~eigenspace.errors.UnsupportedError` where the input of an activation fluctuates by an amount that
+    does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter.
+    The constant is rounded from a ball.  Cost: milliseconds to a second; ``expr`` is worked out when it is read.
+
+    Examples
+    --------
+    >>> from eigenspace import cnn, mlp, rbf
+    >>> leading_order(mlp(1000, 2), 2)
+    LeadingOrder(1.23111 d^-(2) (1 - 0.8825 d^-(1)), ntk)
+    >>> leading_order(mlp(1000, 1), 2, "nngp").expr
+    1/(pi*s**2)
+    >>> leading_order(cnn(16, (1,), 16, head="dense"), {0: 3}).exponent      # admissible activations: 2
+    Fraction(5, 2)
+    >>> leading_order(cnn(50, (1, 2), head="dense"), {0: 1, 1: 1}, exponents={"dim": 1, "filters": 0}).exponent
+    Fraction(2, 1)
+    """
+    net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
+    plan, full = layout(net), _degrees(net, degrees)
+    pool = single(plan.root, canonical(plan, full))
+    powers = _exponents(net, plan.root, exponents)
+    exact = all(isinstance(a, Fraction) for a in powers.values())
+    unit = lcm(*(a.denominator for a in powers.values())) if exact else 1
+    with precision(_BITS):
+        sizes = _sizes(net, plan.root, powers, unit)
+    terms, order = _first_terms(pool, kernel, sizes)
+    (exponent, constant), (following, second) = terms
+    as_exponent = lambda x: Fraction(round(x), unit) if exact else x  # noqa: E731
+    told = {size.name: (size.value, powers[shape]) for shape, size in sizes.items() if not size.is_fixed}
+    common = net.dim, full, kernel, net.summary(), dict(sorted(told.items())), (pool, sizes, order)
+    if exponent == inf:
+        return LeadingOrder(inf, 0.0, None, None, *common)
+    leading = as_exponent(exponent)
+    if not exact and exponents is None:
+        # the block of a first layer may be a power of d where its parts are not
+        block = leading_exponents(pool, net.dim, kernel)[-1]
+        leading = block if abs(block - exponent) < 1e-9 else leading
+    if following == inf:
+        return LeadingOrder(leading, float(constant.mid()), None, None, *common)
+    with precision(_BITS):
+        ratio = second / constant
+    correction = 0.0 if ratio.contains(0) else float(ratio.mid())
+    return LeadingOrder(leading, float(constant.mid()), correction, as_exponent(following - exponent), *common)
+
+
+def _first_terms(pool: Pool, kernel: str, sizes: dict) -> tuple[list, int]:
+    """Exponents and constants of the first two terms, and the order at which they are settled.
+
+    A moment of order ``n`` falls at least like ``n / 2`` times the exponent of the mean square fluctuation.
+    """
+    order = 2 * int(pool.degree[-1]) + 4
+    with precision(_BITS, _MOST_ORDER + 2):
+        at_all, moments = _terms(pool, kernel, sizes, Exponents(), max(order, _MOST_ORDER))
+        if not moments.spread > 0:
+            raise UnsupportedError(
+                "a leading order needs inputs of every activation that fluctuate less and less as d grows; here a leaf "
+                "of fixed dimension stands directly, or in a filter of fixed size, under an activation; give dim or "
+                "filters a positive exponent, or use eigenvalue"
+            )
+        if at_all[0][0] == inf:
+            return [(inf, 0), (inf, 0)], order
+        while True:
+            found, moments = _terms(pool, kernel, sizes, Balls(2), order)
+            last = max(e for e, _ in found if e < inf) if found[0][0] < inf else inf
+            if (order + 1) * moments.spread / 2 > last + 1e-9 or order >= _MOST_ORDER:
+                return found, order
+            order += 4
+
+
+def _terms(pool: Pool, kernel: str, sizes: dict, arithmetic, order: int):
+    """Pairs of exponent and coefficient of the last class, one for each term; and all moments."""
+    found, moments = root_numbers(pool, kernel, sizes, arithmetic, order)
+    exponents = found.exponent[:, -1, 0].tolist()
+    coefficients = [None] * len(exponents) if found.coefficient is None else found.coefficient[:, -1, 0].tolist()
+    return list(zip(exponents, coefficients)), moments
+
+
+def _tidy(expression):
+    import sympy
+
+    return sympy.factor_terms(sympy.simplify(expression))
+
+
+# sizes -----------------------------------------------------------------------------------------------
+
+
+def _shapes(root: Shape) -> list[Shape]:
+    """All shapes with a size of their own, input side first."""
+    found = [shape for child, _ in root.groups for shape in _shapes(child)]
+    return list(dict.fromkeys([*found, root]))
+
+
+def _layers(shape: Shape) -> int:
+    """Number of activations below the mean of a shape."""
+    return 0 if shape.dim is not None else max(_layers(child) + len(child.chain) for child, _ in shape.groups)
+
+
+def _exponents(net: Network, root: Shape, given: Mapping | None) -> dict:
+    """The exponent of every shape."""
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise TypeError(f'exponents must be a mapping, got {given!r}; use {{"dim": 1, "filters": 0, "positions": 0}}')
+    for name in given:
+        _check.choice("exponents", name, _KINDS)
+    filters = given.get("filters")
+    if isinstance(filters, Sequence) and not isinstance(filters, str):
+        filters = [_exponent(f"exponents['filters'][{i}]", a) for i, a in enumerate(filters)]
+    elif filters is not None:
+        filters = _exponent("exponents['filters']", filters)
+    single_ones = {name: _exponent(f"exponents[{name!r}]", given[name]) for name in ("dim", "positions") if name in given}
+    # the head joins the positions: the readout, or a dense layer of its own
+    joins_positions = not root.chain or (net.head == "dense" and len(root.chain) == 1)
+    found = {}
+    for shape in _shapes(root):
+        size = shape.dim if shape.dim is not None else shape.fan_in
+        layer = _layers(shape)
+        if shape.dim is not None:
+            wanted = single_ones.get("dim")
+        elif shape == root and joins_positions:
+            wanted = single_ones.get("positions")
+        elif isinstance(filters, list):
+            wanted = filters[layer] if layer < len(filters) else None
+        else:
+            wanted = filters
+        found[shape] = size_exponent(size, net.dim) if wanted is None else wanted
+    return found
+
+
+def _exponent(name: str, value) -> Fraction | float:
+    """A non-negative exponent, as a Fraction where it is one of a small denominator."""
+    if isinstance(value, Rational) and not isinstance(value, bool) and value >= 0:
+        return Fraction(int(value.numerator), int(value.denominator))
+    value = _check.nonnegative_real(name, value, "use 0 for a fixed size, Fraction(1, 2) for the square root of d")
+    near = Fraction(value).limit_denominator(1000)
+    return near if float(near) == value else value
+
+
+def _sizes(net: Network, root: Shape, powers: dict, unit: int) -> dict:
+    """The sizes of all shapes, with names: ``s`` for leaves, ``w`` for numbers of children, numbered if several."""
+    from flint import arb
+
+    grown = [shape for shape, a in powers.items() if a != 0]
+    leaves = sorted({shape.dim for shape in grown if shape.dim is not None})
+    joins = sorted({(_layers(shape), shape.fan_in) for shape in grown if shape.dim is None})
+    sizes = {}
+    for shape, a in powers.items():
+        is_leaf = shape.dim is not None
+        value = shape.dim if is_leaf else shape.fan_in
+        name, prefactor = "", arb(value)
+        if a != 0:
+            same, own = (leaves, value) if is_leaf else (joins, (_layers(shape), value))
+            name = ("s" if is_leaf else "w") + (str(same.index(own) + 1) if len(same) > 1 else "")
+            default = size_exponent(value, net.dim) == a
+            fraction = arb(a.numerator) / a.denominator if isinstance(a, Fraction) else arb(a)
+            prefactor = arb(1) if default else arb(value) / arb(net.dim) ** fraction
+        sizes[shape] = Size(value, float(a * unit), prefactor, name)
+    return sizes
