@@ -10,17 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from math import inf, lcm, log10
+from math import ceil, inf, lcm, log10
 from numbers import Rational
-
-import numpy as np
 
 from . import _check, _render
 from ._flint import precision
 from .centred import root_numbers
 from .classes import Pool, canonical, single
 from .eigenvalues import _degrees
-from .errors import UnsupportedError
+from .errors import ConvergenceError, UnsupportedError
 from .indices import leading_exponents
 from .networks import KERNELS, Network, _network
 from .rings.leading import Balls, Exponents, Size, Symbols
@@ -28,7 +26,9 @@ from .shapes import Shape, layout, size_exponent
 
 _BITS = 256
 #: largest order of the moments; none of the first terms of common activations needs it
-_MOST_ORDER = 64
+_MOST_ORDER = 56
+#: number of operations up to which an expression is simplified
+_SHORT = 60
 _KINDS = ("dim", "filters", "positions")
 
 
@@ -62,7 +62,8 @@ class LeadingOrder:
     def expr(self):
         """The first term as a SymPy expression in the sizes that grow: leaves ``s``, numbers of children ``w``.
 
-        Its constants are exact; with the ``sizes`` of the network in their places it is the first term's value.
+        Its constants are exact (and long for many layers); with the ``sizes`` of the network in their places it is the
+        first term's value.
         """
         import sympy
 
@@ -76,12 +77,16 @@ class LeadingOrder:
                 found = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
                 if abs(found[0] - exponent) < 1e-9 and found[1].overlaps(whole):
                     break
-            return _tidy(_terms(pool, self.kernel, sizes, Symbols(1), order)[0][0][1])
+            symbols = Symbols()
+            short = sympy.factor(_terms(pool, self.kernel, sizes, symbols, order)[0][0][1])
+            whole = symbols.written(short)
+        return sympy.simplify(whole) if whole.count_ops() <= _SHORT else whole
 
     def _repr_latex_(self) -> str:
         import sympy
 
-        return rf"$\displaystyle \lambda \simeq {sympy.latex(self.expr)}$"
+        short = self.expr if self.expr.count_ops() <= _SHORT else self.expr.evalf(6)
+        return rf"$\displaystyle \lambda \simeq {sympy.latex(short)}$"
 
     def __repr__(self) -> str:
         if not self.constant:
@@ -126,7 +131,8 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     -----
     Raises :class:`~eigenspace.errors.UnsupportedError` where the input of an activation fluctuates by an amount that
     does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter.
-    The constant is rounded from a ball.  Cost: milliseconds to a second; ``expr`` is worked out when it is read.
+    The constant is rounded from a ball.  Cost: up to seconds for trees of many layers; ``expr`` is worked out when it is
+    read.
 
     Examples
     --------
@@ -171,25 +177,39 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
 def _first_terms(pool: Pool, kernel: str, sizes: dict) -> tuple[list, int]:
     """Exponents and constants of the first two terms, and the order at which they are settled.
 
-    A moment of order ``n`` falls at least like ``n / 2`` times the exponent of the mean square fluctuation.
+    A moment of order ``n`` falls at least like ``n / 2`` times the exponent of the mean square fluctuation, so that
+    higher ones are out of reach; at the highest order, the agreement of two orders has to do.
     """
     order = 2 * int(pool.degree[-1]) + 4
     with precision(_BITS, _MOST_ORDER + 2):
-        at_all, moments = _terms(pool, kernel, sizes, Exponents(), max(order, _MOST_ORDER))
-        if not moments.spread > 0:
-            raise UnsupportedError(
-                "a leading order needs inputs of every activation that fluctuate less and less as d grows; here a leaf "
-                "of fixed dimension stands directly, or in a filter of fixed size, under an activation; give dim or "
-                "filters a positive exponent, or use eigenvalue"
-            )
-        if at_all[0][0] == inf:
+        for tried in (order, max(order, _MOST_ORDER)):
+            at_all, moments = _terms(pool, kernel, sizes, Exponents(), tried)
+            if not moments.spread > 0:
+                raise UnsupportedError(
+                    "a leading order needs inputs of every activation that fluctuate less and less as d grows; here "
+                    "leaves of fixed dimension stand under an activation without a growing filter between; give dim or "
+                    "filters a positive exponent, or use eigenvalue"
+                )
+            if at_all[0][0] < inf:
+                break
+        else:
             return [(inf, 0), (inf, 0)], order
+        if moments.spread < inf:
+            order = min(max(order, ceil(2 * at_all[0][0] / moments.spread)), max(order, _MOST_ORDER - 4))
+        before = None
         while True:
             found, moments = _terms(pool, kernel, sizes, Balls(2), order)
-            last = max(e for e, _ in found if e < inf) if found[0][0] < inf else inf
-            if (order + 1) * moments.spread / 2 > last + 1e-9 or order >= _MOST_ORDER:
+            last = max(e for e, _ in found if e < inf)
+            if (order + 1) * moments.spread / 2 > last + 1e-9:
                 return found, order
-            order += 4
+            if order >= _MOST_ORDER and before is not None:
+                if all(a == b or (abs(a[0] - b[0]) < 1e-9 and a[1].overlaps(b[1])) for a, b in zip(found, before)):
+                    return found, order
+                raise ConvergenceError(
+                    f"the leading order is not settled with {order} moments: the fluctuations fall too slowly with d; "
+                    f"give exponents that are larger or 0"
+                )
+            before, order = found, order + 4
 
 
 def _terms(pool: Pool, kernel: str, sizes: dict, arithmetic, order: int):
@@ -198,12 +218,6 @@ def _terms(pool: Pool, kernel: str, sizes: dict, arithmetic, order: int):
     exponents = found.exponent[:, -1, 0].tolist()
     coefficients = [None] * len(exponents) if found.coefficient is None else found.coefficient[:, -1, 0].tolist()
     return list(zip(exponents, coefficients)), moments
-
-
-def _tidy(expression):
-    import sympy
-
-    return sympy.factor_terms(sympy.simplify(expression))
 
 
 # sizes -----------------------------------------------------------------------------------------------

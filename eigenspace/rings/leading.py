@@ -249,6 +249,10 @@ class Balls(Exponents):
 class Symbols(Balls):
     """Coefficients that are SymPy expressions in the sizes that grow."""
 
+    def __init__(self, terms: int = 1):
+        super().__init__(terms)
+        self.letters: dict = {}
+
     def coefficient(self, value: Fraction):
         """An exact number."""
         import sympy
@@ -269,28 +273,50 @@ class Symbols(Balls):
         """The symbol of a size."""
         import sympy
 
-        return sympy.Symbol(size.name, positive=True)
+        return sympy.Symbol(size.name)
 
     def start(self, activation, start):
         """The dual of an activation at an exact number."""
-        return activation.dual(start)
+        return activation.dual(self.written(start))
 
     def taylor(self, activation, start, length: int) -> tuple[list, list]:
-        """Taylor coefficients, by differentiation; which ones vanish, a ball decides."""
+        """Taylor coefficients: at 0 themselves, elsewhere as letters, so that expressions stay short (see `written`)."""
         import sympy
         from flint import arb
 
         x = sympy.Symbol("x")
-        ball = arb(str(sympy.N(start, 60)))
+        value = self.written(start)
+        ball = arb(str(sympy.N(value, 80)))
         found = []
         for expression, mask in zip((activation.dual(x), activation.dual_derivative(x)),
                                     _taylor(activation, ball, length)):  # fmt: skip
             line = []
             for n, c in enumerate(mask):
-                line.append(sympy.simplify(expression.subs(x, start)) / sympy.factorial(n) if c != 0 else 0)
+                if c != 0:
+                    # which ones vanish, a ball decides
+                    exact = expression.subs(x, value) / sympy.factorial(n)
+                    line.append(exact if value == 0 else self._letter(exact))
+                else:
+                    line.append(0)
                 expression = sympy.diff(expression, x)
             found.append(line)
         return tuple(found)
+
+    def _letter(self, exact):
+        import sympy
+
+        for letter, known in self.letters.items():
+            if known == exact:
+                return letter
+        letter = sympy.Dummy(f"a{len(self.letters)}")
+        self.letters[letter] = exact
+        return letter
+
+    def written(self, expression):
+        """An expression of this arithmetic with the letters replaced by what they stand for."""
+        import sympy
+
+        return sympy.sympify(expression).xreplace(self.letters)
 
 
 def _arrays(parts: Sequence[Numbers]):
