@@ -10,8 +10,8 @@ moments here are centred, and an activation is expanded at the mean ``S0`` of th
     E[T (K - K(0))^j P] = \sum_n [z^n] (\varphi^* F^j) \, E[(S - S_0)^n P]
                         + \sum_n [z^n] ((\varphi^*)' F^j) \, E[H (S - S_0)^n P].
 
-All Taylor coefficients at :math:`S_0 \ge 0` are non-negative.  Of ``w`` children most are inactive, and take part through
-their fluctuations: with ``n`` of them, and ``u`` the generating function of one less 1,
+All Taylor coefficients at :math:`S_0 \ge 0` are non-negative.  Of ``w`` children most are inactive, and take part
+through their fluctuations: with ``n`` of them, and ``u`` the generating function of one less 1,
 :math:`(1 + u)^n = \sum_k \binom nk u^k`, in which ``n`` may grow with ``d``.
 """
 

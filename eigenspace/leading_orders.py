@@ -15,6 +15,7 @@ from numbers import Rational
 
 from . import _check, _render
 from ._flint import precision
+from ._version import __version__
 from .centred import root_numbers
 from .classes import Pool, canonical, single
 from .eigenvalues import _degrees
@@ -73,12 +74,12 @@ class LeadingOrder:
         # the smallest order that has all of the first term, for expressions are slow
         with precision(_BITS, order + 2):
             exponent, whole = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
-            for order in range(1, order + 1):
-                found = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
+            for least in range(1, order + 1):
+                found = _terms(pool, self.kernel, sizes, Balls(1), least)[0][0]
                 if abs(found[0] - exponent) < 1e-9 and found[1].overlaps(whole):
                     break
             symbols = Symbols()
-            short = sympy.factor(_terms(pool, self.kernel, sizes, symbols, order)[0][0][1])
+            short = sympy.factor(_terms(pool, self.kernel, sizes, symbols, least)[0][0][1])
             whole = symbols.written(short)
         return sympy.simplify(whole) if whole.count_ops() <= _SHORT else whole
 
@@ -131,8 +132,8 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     -----
     Raises :class:`~eigenspace.errors.UnsupportedError` where the input of an activation fluctuates by an amount that
     does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter.
-    The constant is rounded from a ball.  Cost: up to seconds for trees of many layers; ``expr`` is worked out when it is
-    read.
+    The constant is rounded from a ball.  Cost: up to seconds for trees of many layers; ``expr`` is worked out when it
+    is read.
 
     Examples
     --------
@@ -246,7 +247,7 @@ def _exponents(net: Network, root: Shape, given: Mapping | None) -> dict:
         filters = [_exponent(f"exponents['filters'][{i}]", a) for i, a in enumerate(filters)]
     elif filters is not None:
         filters = _exponent("exponents['filters']", filters)
-    single_ones = {name: _exponent(f"exponents[{name!r}]", given[name]) for name in ("dim", "positions") if name in given}
+    others = {name: _exponent(f"exponents[{name!r}]", given[name]) for name in given if name != "filters"}
     # the head joins the positions: the readout, or a dense layer of its own
     joins_positions = not root.chain or (net.head == "dense" and len(root.chain) == 1)
     found = {}
@@ -254,9 +255,9 @@ def _exponents(net: Network, root: Shape, given: Mapping | None) -> dict:
         size = shape.dim if shape.dim is not None else shape.fan_in
         layer = _layers(shape)
         if shape.dim is not None:
-            wanted = single_ones.get("dim")
+            wanted = others.get("dim")
         elif shape == root and joins_positions:
-            wanted = single_ones.get("positions")
+            wanted = others.get("positions")
         elif isinstance(filters, list):
             wanted = filters[layer] if layer < len(filters) else None
         else:
@@ -294,3 +295,49 @@ def _sizes(net: Network, root: Shape, powers: dict, unit: int) -> dict:
             prefactor = arb(1) if default else arb(value) / arb(net.dim) ** fraction
         sizes[shape] = Size(value, float(a * unit), prefactor, name)
     return sizes
+
+
+# displays --------------------------------------------------------------------------------------------
+
+
+def leading_orders_sheet(net: Network, rows: Sequence, orders: Sequence[LeadingOrder], digits: int = 4):
+    """Leading orders beside the eigenvalues they belong to (rows of `spectrum`), as columns of text."""
+    column, number = _render.Column, lambda x, error: _render.certain_text(x, 0, digits, error)
+    ratios = [r.log10 - o.log10 if o.constant else None for r, o in zip(rows, orders)]
+    columns = [
+        column("interaction", "interaction", tuple(r.pattern for r in rows), "pattern"),
+        column("exponent", "L", tuple(_render.fraction_text(o.exponent) for o in orders), "fraction", "center",
+               latex="$L$"),
+        column("constant", "C", tuple(number(o.constant, 1e-15) for o in orders), "number", latex="$C$"),
+        column("correction", "c", tuple("–" if o.correction is None else _signed(o.correction) for o in orders),
+               "formula", "right", latex="$c$"),
+        column("correction_exponent", "delta", tuple(
+            "–" if o.correction is None else _render.fraction_text(o.correction_exponent) for o in orders), "fraction",
+            "center", latex=r"$\delta$"),
+        column("eigenvalue", "eigenvalue", tuple(r.text(digits) for r in rows), "number", latex=r"$\lambda$"),
+        column("ratio", "ratio", tuple("–" if x is None else f"{10**x:.4f}" for x in ratios), "formula", "right"),
+    ]  # fmt: skip
+    notes = (f"λ = C d^-L (1 + c d^-delta + …) with d = {net.dim}; ratio: of the eigenvalue to C d^-L.",)
+    origin = f"eigenspace {__version__}: leading_order", f"network: {net.summary()}; kernel: {orders[0].kernel}"
+    caption = f"Leading orders ({orders[0].kernel.upper()}) of {net.summary()}"
+    return _render.Sheet(tuple(columns), caption=caption, notes=notes, origin=origin)
+
+
+def leading_orders_records(rows: Sequence, orders: Sequence[LeadingOrder]) -> list[dict]:
+    """The same as data: exponents as text, constants as floats."""
+    return [
+        {
+            "interaction": row.pattern,
+            "degrees": ", ".join(f"{leaf}:{degree}" for leaf, degree in enumerate(row.degrees) if degree),
+            "exponent": str(order.exponent),
+            "constant": order.constant,
+            "correction": order.correction,
+            "correction_exponent": None if order.correction is None else str(order.correction_exponent),
+            "eigenvalue": row.text(17),
+        }
+        for row, order in zip(rows, orders)
+    ]
+
+
+def _signed(x: float) -> str:
+    return f"{x:.4g}" if abs(x) < 1e4 else f"{x:.0f}"

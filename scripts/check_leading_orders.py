@@ -2,8 +2,8 @@
 
     python scripts/check_leading_orders.py
 
-For each network and class, the ratio of the eigenvalue to ``C d^-L`` for growing ``d``, and what is left of it beside the
-predicted correction: ``(ratio - 1) d^delta`` has to tend to ``c``.  Exit status 1 where it does not.
+For each network and class, the ratio of the eigenvalue to ``C d^-L`` for growing ``d``, and what is left of it beside
+the predicted correction: ``(ratio - 1) d^delta`` has to tend to ``c``.  Exit status 1 where it does not.
 """
 
 import sys
@@ -44,7 +44,8 @@ CASES = [
     *(("cnn(p, (1,), p) dense", lambda p: es.cnn(p, (1,), p, head="dense"), ROOTS, {0: r}, None) for r in range(1, 6)),
     *(("cnn(p, (1,), p) dense", lambda p: es.cnn(p, (1,), p, head="dense"), ROOTS, degrees, None)
       for degrees in ({0: 1, 1: 1}, {0: 3, 1: 1})),
-    ("cnn(p, (1,), p) dense, rbf", lambda p: es.cnn(p, (1,), p, head="dense", activation=RBF), ROOTS, {0: 2, 1: 1}, None),
+    ("cnn(p, (1,), p) dense, rbf", lambda p: es.cnn(p, (1,), p, head="dense", activation=RBF), ROOTS, {0: 2, 1: 1},
+     None),
     ("cnn(p, (2,), p) flatten", lambda p: es.cnn(p, (2,), p), ROOTS, {0: 1, 1: 1},
      {"dim": Fraction(1, 2), "filters": 0, "positions": Fraction(1, 2)}),
     ("mlp(p, 2, leaves=p)", lambda p: es.mlp(p, 2, leaves=p), ROOTS[:3], {0: 3, 1: 1}, None),

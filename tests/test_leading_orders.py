@@ -224,7 +224,8 @@ def test_bad_exponents(exponents, error, words):
 
 
 def test_what_has_no_leading_order():
-    for net, exponents in ((es.mlp(10, 1), {"dim": 0}), (es.mlp(1, 2), None), (es.cnn(4, (2,), 9), {"dim": 0, "filters": 0})):
+    fixed = es.cnn(4, (2,), 9), {"dim": 0, "filters": 0}
+    for net, exponents in ((es.mlp(10, 1), {"dim": 0}), (es.mlp(1, 2), None), fixed):
         with pytest.raises(es.UnsupportedError, match="fluctuate"):
             es.leading_order(net, {0: 1}, exponents=exponents)
     with pytest.raises(ValueError, match="kernel"):

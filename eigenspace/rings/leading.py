@@ -103,8 +103,8 @@ class Exponents:
         exponents, coefficients = [inf] * self.terms, [0] * self.terms
         if size.is_fixed:
             # the product is finite: no slope equals -n where the sign is -1
-            value = factor * Fraction(size.value) ** power * prod((1 + Fraction(b) / size.value) ** sign for b in slopes)
-            series = [value] if value else []
+            n = Fraction(size.value)
+            series = [factor * n**power * prod((1 + b / n) ** sign for b in slopes)]
         else:
             series = _inverse_powers(tuple(map(Fraction, slopes)), sign, self.terms) if factor else ()
         kept = [(k, c) for k, c in enumerate(series) if c]
@@ -187,7 +187,8 @@ class Exponents:
                     exponent.append(a.exponent[k][:, : n + 1] + b.exponent[l][:, n::-1])
                     if a.coefficient is not None:
                         coefficient.append(a.coefficient[k][:, : n + 1] * b.coefficient[l][:, n::-1])
-            columns.append(self._sum(np.concatenate(exponent, 1), np.concatenate(coefficient, 1) if coefficient else None))
+            known = np.concatenate(coefficient, 1) if coefficient else None
+            columns.append(self._sum(np.concatenate(exponent, 1), known))
         return self._join(columns)
 
     def apply(self, parts: Sequence[tuple[Numbers, Sequence[Sequence]]]) -> Numbers:
@@ -280,7 +281,7 @@ class Symbols(Balls):
         return activation.dual(self.written(start))
 
     def taylor(self, activation, start, length: int) -> tuple[list, list]:
-        """Taylor coefficients: at 0 themselves, elsewhere as letters, so that expressions stay short (see `written`)."""
+        """Taylor coefficients: at 0 themselves, elsewhere as letters that keep expressions short (see `written`)."""
         import sympy
         from flint import arb
 
