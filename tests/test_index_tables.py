@@ -166,3 +166,46 @@ def test_files(tmp_path):
 def test_bad_input(nets, targets, error, words):
     with pytest.raises(error, match=words):
         es.index_table(nets, targets)
+
+
+def test_eigenvalues_follow_the_indices_up_to_d_of_four_billion():
+    # local slopes of CNN(p) from p = 4 to 256 (d = p**4), on the tree up to symmetry: no network has to be built
+    from math import log
+
+    import numpy as np
+
+    from eigenspace.classes import single
+    from eigenspace.rings import FLOAT
+    from eigenspace.shapes import Shape
+    from eigenspace.solver import solve
+
+    def log_eigenvalue(p, value):
+        shape = Shape((RBF,), p, ())
+        for _ in range(3):
+            shape = Shape((RBF,), None, ((shape, p),))
+        pool = single(shape, value)
+        solution = solve(pool, np.arange(len(pool)) == len(pool) - 1, "ntk", FLOAT, 1e-9, None)
+        return float(solution.values.log10()[-1]) * log(10)
+
+    def node(*classes):
+        return tuple((0, c) for c in classes)
+
+    # the leading multi-degree of every target: patches under one filter, filters under one wider filter
+    classes = {
+        "Y1": node(node(node(1))),
+        "Y2": node(node(node(2))),
+        "Y3": node(node(node(1, 1))),
+        "Y4": node(node(node(1, 2))),
+        "Y5*": node(node(node(5))),
+        "Y5": node(node(node(1)), node(node(1))),
+        "Y6": node(node(node(1, 1, 2))),
+        "Y7": node(node(node(1), node(1, 2))),
+    }
+    for name, value in classes.items():
+        logs = [log_eigenvalue(p, value) for p in (4, 8, 16, 32, 64, 128, 256)]
+        slopes = [(a - b) / (4 * log(2)) for a, b in zip(logs, logs[1:])]
+        index = sum(PUBLISHED[name][3]) / 4
+        assert abs(slopes[-1] - index) < max(abs(slopes[0] - index) / 4, 2e-3)
+        # the slope approaches the index like 1/p + 1/p**2 + ...: extrapolated twice, it has three digits
+        once = [2 * b - a for a, b in zip(slopes, slopes[1:])]
+        assert (4 * once[-1] - once[-2]) / 3 == pytest.approx(index, abs=5e-4)
