@@ -151,9 +151,18 @@ class _Idle:
             if base.coefficient is not None:
                 base.coefficient[:, :, 0] = 0
             line = [arithmetic.unit(self.order + 1)]
-            for _ in range(self.order):
-                line.append(arithmetic.convolve(line[-1], base))
+            if self._is_closed(base):
+                # exponents alone: the sum of all powers of w u, by squaring
+                line = [arithmetic.add(line[0], arithmetic.scale(base, fan_in, np.full(self.order + 1, -1)))]
+                for _ in range(self.order.bit_length()):
+                    line = [arithmetic.convolve(line[0], line[0])]
+            else:
+                for _ in range(self.order):
+                    line.append(arithmetic.convolve(line[-1], base))
             self.powers.append(arithmetic.stack(line))
+
+    def _is_closed(self, rows: Numbers) -> bool:
+        return rows.coefficient is None and not self.fan_in.is_fixed
 
     def rows(self, active: list[int]) -> tuple[Numbers, Numbers]:
         """The kernel's and the tangent kernel's."""
@@ -169,6 +178,8 @@ class _Idle:
 
     def _power(self, group: int, active: int) -> Numbers:
         """All but ``active`` of a group, by the binomial theorem."""
+        if self._is_closed(self.powers[group]):
+            return self.powers[group]
         share = self.shares[group]
         binomials = [
             self.arithmetic.number(self.fan_in, k, share**k / factorial(k), [-(active + i) / share for i in range(k)])
@@ -181,14 +192,17 @@ def _activate(activation, below: Centred, arithmetic, powers: int) -> Centred:
     """An activation, expanded at the mean of uncorrelated inputs."""
     size = below.kernel.size
     dual, slope = arithmetic.taylor(activation, below.start, size)
-    moved = [0, *dual[1:]]
+    moved, product = [0, *dual[1:]], arithmetic.series_product
     own, with_dual, with_slope = [], [], []
     power = [1] + [0] * (size - 1)
     for j in range(size):
-        weights = [Fraction(factorial(n), factorial(j)) for n in range(size)]
-        for matrix, line in ((own, power), (with_dual, _series(power, dual)), (with_slope, _series(power, slope))):
-            matrix.append([c * arithmetic.coefficient(w) if _is_open(c) else 0 for c, w in zip(line, weights)])
-        power = _series(power, moved) if j < powers - 1 else [0] * size
+        if j < powers:
+            lines = power, product(power, dual), product(power, slope)
+            power = product(power, moved)
+        else:
+            lines = [[0] * size] * 3
+        for matrix, line in zip((own, with_dual, with_slope), lines):
+            matrix.append(arithmetic.times_factorials(line, j))
     return Centred(
         arithmetic.apply([(below.kernel, own)]),
         arithmetic.apply([(below.kernel, with_dual), (below.tangent, with_slope)]),
@@ -196,12 +210,3 @@ def _activate(activation, below: Centred, arithmetic, powers: int) -> Centred:
         min(below.spread, float(below.kernel.exponent[:, 0, 2].min()) if size > 2 else inf),
     )
 
-
-def _series(a: list, b: list) -> list:
-    """The product of two lists of coefficients, most of which may be 0."""
-    pairs = [[(x, y) for x, y in zip(a[: n + 1], b[n::-1]) if _is_open(x) and _is_open(y)] for n in range(len(a))]
-    return [sum((x * y for x, y in line[1:]), line[0][0] * line[0][1]) if line else 0 for line in pairs]
-
-
-def _is_open(c) -> bool:
-    return not (isinstance(c, int) and c == 0)

@@ -26,6 +26,8 @@ from .rings.leading import Balls, Exponents, Size, Symbols
 from .shapes import Shape, layout, size_exponent
 
 _BITS = 256
+#: bits that a constant must have, and the highest precision at which they are sought
+_ACCURACY, _MOST_BITS = 60, 4096
 #: largest order of the moments; none of the first terms of common activations needs it
 _MOST_ORDER = 56
 #: number of operations up to which an expression is simplified
@@ -70,9 +72,9 @@ class LeadingOrder:
 
         if not self.constant:
             return sympy.Integer(0)
-        pool, sizes, order = self._work
+        pool, sizes, order, bits = self._work
         # the smallest order that has all of the first term, for expressions are slow
-        with precision(_BITS, order + 2):
+        with precision(bits, order + 2):
             exponent, whole = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
             for least in range(1, order + 1):
                 found = _terms(pool, self.kernel, sizes, Balls(1), least)[0][0]
@@ -131,7 +133,8 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     Notes
     -----
     Raises :class:`~eigenspace.errors.UnsupportedError` where the input of an activation fluctuates by an amount that
-    does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter.
+    does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter; and
+    where the constant (which grows like a factorial of the degree) is beyond the range of a float.
     The constant is rounded from a ball.  Cost: up to seconds for trees of many layers; ``expr`` is worked out when it
     is read.
 
@@ -155,11 +158,11 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     unit = lcm(*(a.denominator for a in powers.values())) if exact else 1
     with precision(_BITS):
         sizes = _sizes(net, plan.root, powers, unit)
-    terms, order = _first_terms(pool, kernel, sizes)
+    terms, order, bits = _first_terms(pool, kernel, sizes)
     (exponent, constant), (following, second) = terms
     as_exponent = lambda x: Fraction(round(x), unit) if exact else x  # noqa: E731
     told = {size.name: (size.value, powers[shape]) for shape, size in sizes.items() if not size.is_fixed}
-    common = net.dim, full, kernel, net.summary(), dict(sorted(told.items())), (pool, sizes, order)
+    common = net.dim, full, kernel, net.summary(), dict(sorted(told.items())), (pool, sizes, order, bits)
     if exponent == inf:
         return LeadingOrder(inf, 0.0, None, None, *common)
     leading = as_exponent(exponent)
@@ -169,20 +172,38 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
         leading = block if abs(block - exponent) < 1e-9 else leading
     if following == inf:
         return LeadingOrder(leading, float(constant.mid()), None, None, *common)
-    with precision(_BITS):
+    with precision(bits):
         ratio = second / constant
     correction = 0.0 if ratio.contains(0) else float(ratio.mid())
     return LeadingOrder(leading, float(constant.mid()), correction, as_exponent(following - exponent), *common)
 
 
-def _first_terms(pool: Pool, kernel: str, sizes: dict) -> tuple[list, int]:
-    """Exponents and constants of the first two terms, and the order at which they are settled.
+def _first_terms(pool: Pool, kernel: str, sizes: dict) -> tuple[list, int, int]:
+    """Exponents and constants of the first two terms, and the order and precision at which they are settled."""
+    bits = _BITS
+    while True:
+        terms, order = _terms_at(pool, kernel, sizes, bits)
+        if terms[0][0] == inf or terms[0][1].rel_accuracy_bits() >= _ACCURACY or bits >= _MOST_BITS:
+            break
+        bits *= 4
+    if terms[0][0] < inf and terms[0][1].rel_accuracy_bits() < _ACCURACY:
+        raise ConvergenceError(f"the constant lost its digits at {bits} bits; ask for lower degrees")
+    if terms[0][0] < inf and not 0 < float(terms[0][1].mid()) < inf:
+        raise UnsupportedError(
+            f"the constant of the leading order is beyond the range of a float at degree {int(pool.degree[-1])}; "
+            f"ask for lower degrees, or for the eigenvalue itself"
+        )
+    return terms, order, bits
+
+
+def _terms_at(pool: Pool, kernel: str, sizes: dict, bits: int) -> tuple[list, int]:
+    """The first two terms at a precision, and the order that they need.
 
     A moment of order ``n`` falls at least like ``n / 2`` times the exponent of the mean square fluctuation, so that
     higher ones are out of reach; at the highest order, the agreement of two orders has to do.
     """
     order = 2 * int(pool.degree[-1]) + 4
-    with precision(_BITS, _MOST_ORDER + 2):
+    with precision(bits, max(order, _MOST_ORDER) + 2):
         for tried in (order, max(order, _MOST_ORDER)):
             at_all, moments = _terms(pool, kernel, sizes, Exponents(), tried)
             if not moments.spread > 0:

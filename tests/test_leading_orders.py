@@ -232,6 +232,15 @@ def test_what_has_no_leading_order():
         es.leading_order(es.mlp(10, 1), 1, "gp")
 
 
+def test_high_degrees():
+    order = es.leading_order(es.mlp(10**9, 2), 50)
+    value = es.eigenvalue(es.mlp(10**9, 2), 50)
+    ratio = 10 ** (value.log10 - order.log10)
+    assert ratio == pytest.approx(1 + order.correction * 1e-9, abs=1e-10)
+    with pytest.raises(es.UnsupportedError, match="range of a float"):
+        es.leading_order(es.mlp(10**9, 1), 200)
+
+
 # the numbers ----------------------------------------------------------------------------------------
 
 

@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from math import inf, prod
+from math import factorial, inf, prod
 
 import numpy as np
 
 #: exponents that differ by less are equal: exact ones are scaled to integers, others are sums of logarithms
 _TIE = 1e-9
+#: largest array of sums of exponents that is made at once
+_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Exponents:
             # the product is finite: no slope equals -n where the sign is -1
             n = Fraction(size.value)
             series = [factor * n**power * prod((1 + b / n) ** sign for b in slopes)]
+        elif self.terms == 1:
+            series = (Fraction(1),) if factor else ()
         else:
             series = _inverse_powers(tuple(map(Fraction, slopes)), sign, self.terms) if factor else ()
         kept = [(k, c) for k, c in enumerate(series) if c]
@@ -113,6 +117,14 @@ class Exponents:
             exact = c if size.is_fixed else c * factor
             coefficients[place] = self.coefficient(exact) * (1 if size.is_fixed else self.power(size, power - k))
         return exponents, coefficients
+
+    def times_factorials(self, line: Sequence, j: int) -> list:
+        """Entry ``n`` times ``n! / j!``."""
+        return list(line)
+
+    def series_product(self, a: Sequence, b: Sequence) -> list:
+        """The product of two lists of Taylor coefficients, as long as the first."""
+        return (np.convolve(np.array(a, float), np.array(b, float))[: len(a)] > 0).astype(int).tolist()
 
     # rows --------------------------------------------------------------------------------------------
 
@@ -179,6 +191,10 @@ class Exponents:
 
     def convolve(self, a: Numbers, b: Numbers) -> Numbers:
         """Products of generating functions, row by row; a single row stands for many."""
+        if a.coefficient is None and max(len(a), len(b)) * a.size**2 <= _AT_ONCE:
+            lag = np.arange(a.size) - np.arange(a.size)[:, None]
+            shifted = np.where(lag >= 0, b.exponent[0][:, lag], inf)
+            return Numbers((a.exponent[0][:, :, None] + shifted).min(axis=1)[None], None)
         columns = []
         for n in range(a.size):
             exponent, coefficient = [], []
@@ -242,6 +258,18 @@ class Balls(Exponents):
         """Taylor coefficients of the dual and of its derivative at ``start``; 0 where one vanishes."""
         return _taylor(activation, start, length)
 
+    def times_factorials(self, line: Sequence, j: int) -> list:
+        """Entry ``n`` times ``n! / j!``."""
+        weights = (self.coefficient(Fraction(factorial(n), factorial(j))) for n in range(len(line)))
+        return [c * weight if _is_open(c) else 0 for c, weight in zip(line, weights)]
+
+    def series_product(self, a: Sequence, b: Sequence) -> list:
+        """The product of two lists of Taylor coefficients, as long as the first."""
+        from flint import arb_poly
+
+        found = (arb_poly(list(a)) * arb_poly(list(b))).coeffs()[: len(a)]
+        return [0 if c.is_zero() else c for c in found] + [0] * (len(a) - len(found))
+
     def wrap(self, exponent, coefficient) -> Numbers:
         """Rows of these arrays."""
         return Numbers(exponent, coefficient)
@@ -269,6 +297,11 @@ class Symbols(Balls):
     def origin(self):
         """The value of a leaf's kernel at uncorrelated inputs, 0."""
         return self.coefficient(Fraction(0))
+
+    def series_product(self, a: Sequence, b: Sequence) -> list:
+        """The product of two lists of Taylor coefficients, as long as the first."""
+        pairs = [[(x, y) for x, y in zip(a[: n + 1], b[n::-1]) if _is_open(x) and _is_open(y)] for n in range(len(a))]
+        return [sum((x * y for x, y in line[1:]), line[0][0] * line[0][1]) if line else 0 for line in pairs]
 
     def symbol(self, size: Size):
         """The symbol of a size."""
@@ -318,6 +351,10 @@ class Symbols(Balls):
         import sympy
 
         return sympy.sympify(expression).xreplace(self.letters)
+
+
+def _is_open(c) -> bool:
+    return not (isinstance(c, int) and c == 0)
 
 
 def _arrays(parts: Sequence[Numbers]):
