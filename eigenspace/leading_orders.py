@@ -156,8 +156,7 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     powers = _exponents(net, plan.root, exponents)
     exact = all(isinstance(a, Fraction) for a in powers.values())
     unit = lcm(*(a.denominator for a in powers.values())) if exact else 1
-    with precision(_BITS):
-        sizes = _sizes(net, plan.root, powers, unit)
+    sizes = _sizes(net, plan.root, powers, unit)
     terms, order, bits = _first_terms(pool, kernel, sizes)
     (exponent, constant), (following, second) = terms
     as_exponent = lambda x: Fraction(round(x), unit) if exact else x  # noqa: E731
@@ -298,8 +297,6 @@ def _exponent(name: str, value) -> Fraction | float:
 
 def _sizes(net: Network, root: Shape, powers: dict, unit: int) -> dict:
     """The sizes of all shapes, with names: ``s`` for leaves, ``w`` for numbers of children, numbered if several."""
-    from flint import arb
-
     grown = [shape for shape, a in powers.items() if a != 0]
     leaves = sorted({shape.dim for shape in grown if shape.dim is not None})
     joins = sorted({(_layers(shape), shape.fan_in) for shape in grown if shape.dim is None})
@@ -307,14 +304,12 @@ def _sizes(net: Network, root: Shape, powers: dict, unit: int) -> dict:
     for shape, a in powers.items():
         is_leaf = shape.dim is not None
         value = shape.dim if is_leaf else shape.fan_in
-        name, prefactor = "", arb(value)
+        name, scale = "", None
         if a != 0:
             same, own = (leaves, value) if is_leaf else (joins, (_layers(shape), value))
             name = ("s" if is_leaf else "w") + (str(same.index(own) + 1) if len(same) > 1 else "")
-            default = size_exponent(value, net.dim) == a
-            fraction = arb(a.numerator) / a.denominator if isinstance(a, Fraction) else arb(a)
-            prefactor = arb(1) if default else arb(value) / arb(net.dim) ** fraction
-        sizes[shape] = Size(value, float(a * unit), prefactor, name)
+            scale = None if size_exponent(value, net.dim) == a else (net.dim, a)
+        sizes[shape] = Size(value, float(a * unit), name, scale)
     return sizes
 
 

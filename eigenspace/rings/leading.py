@@ -27,12 +27,16 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Size:
-    """A size of a network, read as ``prefactor * d**exponent``; with the exponent 0 it is fixed, and exact."""
+    """A size of a network, read as a constant times ``d**exponent``; with the exponent 0 it is fixed, and exact.
+
+    ``exponent`` may be in any unit.  The constant is 1, or ``value / d**a`` where ``scale`` is the pair of ``d`` and
+    the exponent ``a`` itself.
+    """
 
     value: int
     exponent: float
-    prefactor: object = 1
     name: str = ""
+    scale: tuple | None = None
 
     @property
     def is_fixed(self) -> bool:
@@ -252,7 +256,15 @@ class Balls(Exponents):
 
     def power(self, size: Size, power: int):
         """The coefficient of ``size**power``."""
-        return size.prefactor**power
+        from flint import arb
+
+        if size.is_fixed:
+            return arb(size.value) ** power
+        if size.scale is None:
+            return arb(1)
+        base, a = size.scale
+        a = arb(a.numerator) / a.denominator if isinstance(a, Fraction) else arb(a)
+        return (arb(size.value) / arb(base) ** a) ** power
 
     def taylor(self, activation, start, length: int) -> tuple[list, list]:
         """Taylor coefficients of the dual and of its derivative at ``start``; 0 where one vanishes."""
