@@ -38,16 +38,19 @@ class Centred:
     spread: float = inf
 
 
-def root_numbers(pool: Pool, kernel: str, sizes: dict, arithmetic: Exponents, order: int, copies: int | None = None):
+def root_numbers(
+    pool: Pool, kernel: str, sizes: dict, arithmetic: Exponents, order: int, copies: int | None = None, reach: int = 1
+):
     """The eigenvalues of all classes of a pool, in one column; and all moments at the root.
 
     ``sizes`` has a `Size` for every shape: the dimension of a leaf, the number of children of a node, or the total
     dimension of a first layer that is taken as one sphere (then its leaves have no entry).  Moments beyond ``order``
-    are left out, and so are powers of a kernel beyond ``copies`` copies of the path of every leaf that can be active.
+    are left out, and so are powers of a kernel beyond ``copies`` copies of the path of every leaf that can be active
+    (and ``reach`` more).
     Cost: ``O(order**2)`` array operations on the classes.
     """
     most = int(pool.degree.max())
-    powers = lambda shape: order + 1 if copies is None else copies * min(most, shape.leaf_count) + 4  # noqa: E731
+    powers = lambda shape: order + 1 if copies is None else copies * min(most, shape.leaf_count) + 3 + reach  # noqa: E731
     moments = _moments(pool, sizes, arithmetic, order, powers, {})
     found = moments.tangent.columns([0]) if kernel == "ntk" else moments.kernel.columns([1])
     if kernel == "nngp" and moments.start != 0:

@@ -21,6 +21,9 @@ from .classes import Pool
 from .rings.leading import Exponents, Size
 from .shapes import Shape, size_exponent
 
+#: powers of a dual among which gaps are looked for
+_FAR = 64
+
 
 def index_columns(pool: Pool, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Space and frequency index of every class of a pool: object arrays of Fractions, of floats where no size fits.
@@ -77,6 +80,15 @@ def _fractions(numerators: np.ndarray, denominator: int) -> np.ndarray:
     return out
 
 
+def _reach(shape: Shape) -> int:
+    """How many more powers it takes to pass the gaps between the powers of the duals; 1 for all common activations."""
+    below = max((_reach(child) for child, _ in shape.groups), default=1)
+    for activation in shape.chain:
+        powers = np.flatnonzero(Exponents().taylor(activation, Exponents().origin(), _FAR)[0])
+        below *= max(1, int(np.max(np.diff([0, *powers]))) - 1)
+    return below
+
+
 def leading_exponents(pool: Pool, dim: int, kernel: str) -> np.ndarray:
     r"""Exponent ``L`` of every class in :math:`\lambda(r) = \Theta(d^{-L})`, an object array of Fractions or floats.
 
@@ -91,9 +103,11 @@ def leading_exponents(pool: Pool, dim: int, kernel: str) -> np.ndarray:
     exact = all(isinstance(e, Fraction) for e in exponents.values())
     unit = lcm(*(e.denominator for e in exponents.values())) if exact else 1
     sizes = {shape: Size(shape.size, float(e * unit)) for shape, e in exponents.items()}
-    order = 2 * int(pool.degree.max()) + 4
+    with precision(128, _FAR):
+        reach = min(_reach(pool.shape), 4 * _FAR)
+    order = 2 * int(pool.degree.max()) + 3 + reach
     with precision(128, order + 2):
-        found = root_numbers(pool, kernel, sizes, Exponents(), order, copies=2)[0].exponent[0, :, 0]
+        found = root_numbers(pool, kernel, sizes, Exponents(), order, 2, reach)[0].exponent[0, :, 0]
     if not exact:
         return found.astype(object)
     values = {x: x if x == np.inf else Fraction(round(x), unit) for x in set(found.tolist())}

@@ -140,7 +140,7 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
 
     Examples
     --------
-    >>> from eigenspace import cnn, mlp, rbf
+    >>> from eigenspace import cnn, mlp
     >>> leading_order(mlp(1000, 2), 2)
     LeadingOrder(1.23111 d^-(2) (1 - 0.8825 d^-(1)), ntk)
     >>> leading_order(mlp(1000, 1), 2, "nngp").expr

@@ -2,13 +2,14 @@
 
 import pickle
 from fractions import Fraction as F
-from math import expm1, inf, log, pi
+from math import expm1, factorial, inf, log, pi
 
 import numpy as np
 import pytest
 import sympy
 
 import eigenspace as es
+from eigenspace.activations import Activation
 from eigenspace.classes import enumerate_classes, representative
 from eigenspace.harmonics import monomial_moment
 from eigenspace.indices import leading_exponents
@@ -246,6 +247,39 @@ def test_high_degrees():
     assert ratio == pytest.approx(1 + order.correction * 1e-9, abs=1e-10)
     with pytest.raises(es.UnsupportedError, match="range of a float"):
         es.leading_order(es.mlp(10**9, 1), 200)
+
+
+class Sparse(Activation):
+    """The dual (t + t**15) / 2: a wide gap between its powers."""
+
+    name = "sparse"
+
+    def dual(self, t):
+        return (t + t**15) / 2
+
+    def on_array(self, t):
+        return (t + t**15) / 2, (1 + 15 * t**14) / 2
+
+    on_ball = on_array
+
+    def on_series(self, g):
+        return (g + g**15) / 2, (1 + 15 * g**14) / 2
+
+
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+@pytest.mark.parametrize("degree", [1, 3, 5])
+def test_gaps_between_powers(kernel, degree):
+    # degree 3 comes from the fifteenth power of the correlation: (15 + 3) / 2
+    net = es.mlp(1000, 1, activation=Sparse())
+    order = es.leading_order(net, degree, kernel)
+    assert order.exponent == (1 if degree == 1 else F(15 + degree, 2))
+    pool = enumerate_classes(layout(net).root, 5)
+    assert leading_exponents(pool, net.dim, kernel)[degree] == order.exponent
+    # E[t**n P_k] ~ n! / (2**i i!) s**-(i + k), and t times the derivative for the NTK
+    factor = 1 if kernel == "nngp" else 16
+    i = (15 - degree) // 2
+    constant = (1 if kernel == "nngp" else 2) / 2 if degree == 1 else factor * factorial(15) / 2 / (2**i * factorial(i))
+    assert order.constant == pytest.approx(constant, rel=1e-14)
 
 
 # the numbers ----------------------------------------------------------------------------------------
