@@ -22,6 +22,8 @@ _NAMES = {
     "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "user_kernels": ("zonal_spectrum",),
+    "leading_orders": ("LeadingOrder", "leading_order"),
+    "index_tables": ("IndexTable", "index_table"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),

@@ -42,6 +42,14 @@ def precision(bits: int, length: int = 1) -> Iterator[None]:
                 flint.ctx.cap = before[1]
 
 
+def padded(series, length: int) -> tuple:
+    """All coefficients of a power series up to a length."""
+    from flint import arb
+
+    coefficients = series.coeffs()
+    return tuple(coefficients[:length]) + (arb(0),) * (length - len(coefficients))
+
+
 def scaled(numerator: int, shift: int = 0) -> tuple[float, int]:
     """Mantissa in [1/2, 1) and exponent of ``numerator * 2**shift``, an integer of any size, correct to one unit.
 

@@ -254,7 +254,7 @@ def _power(exponent: int) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of text. ``kind``: ``number``, ``count``, ``fraction``, ``pattern`` or ``text``.
+    """One column of text. ``kind``: ``number``, ``count``, ``fraction``, ``formula``, ``pattern`` or ``text``.
 
     ``latex`` and ``html`` override the heading there. ``bar`` draws a bar behind each cell in a notebook: per row the
     lengths, between 0 and 1, of the parts; ``bar_colours`` has one colour per part.
@@ -419,6 +419,8 @@ def latex_cell(text: str, kind: str) -> str:
     if kind == "fraction":
         plain = re.fullmatch(r"-?\d+(/\d+|\.\d+)?", text)
         return r"$\infty$" if text == "∞" else f"${text}$" if plain else latex_text(text)
+    if kind == "formula" and re.search(r"\d", text):
+        return "$" + text.replace("∞", r"\infty").replace("→", r"\to") + "$"
     if kind == "pattern":
         # A bracket that opens a row would be read as the optional argument of the row break before it.
         return "{" + latex_text(text) + "}" if text.startswith("[") else latex_text(text)

@@ -3,6 +3,8 @@
     eigenspace table cnn 12 --filters 1,4,4 --positions 16 --head dense
     eigenspace eigenvalue mlp 50 --depth 2 --degrees 3
     eigenspace verify table.json
+    eigenspace asymptotics mlp 1000 --depth 2 --degree 3
+    eigenspace index-table --net "cnn 4 --filters 1,4,4 --positions 4" --target "x0*x4"
 
 Only this module prints. A bad description of a network ends in one line on the error stream and exit status 2.
 """
@@ -11,8 +13,10 @@ import csv
 import io
 import json
 import math
+import shlex
 import sys
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -287,6 +291,96 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "eigenspace asymptotics mlp 1000 --depth 2 --degree 3\n\n"
+    "eigenspace asymptotics cnn 100 --filters 1,2 --head dense --degrees 0:1,1:1 --exponents dim=1,filters=0\n\n"
+    "eigenspace asymptotics cnn 16 --filters 1 --positions 16 --head dense --kernel nngp -f latex"
+)
+def asymptotics(
+    architecture: ArchitectureArgument,
+    dim: DimArgument,
+    degrees: Annotated[
+        str | None,
+        typer.Option(help="One class, as for the command eigenvalue.", rich_help_panel=_WHICH),
+    ] = None,
+    degree: Annotated[
+        int | None,
+        typer.Option(help="All classes up to this total degree.", show_default="2", rich_help_panel=_WHICH),
+    ] = None,
+    exponents: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=A,...",
+            help="How sizes grow with d: dim=1,filters=0,positions=1/2; by default each is a power of d.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = None,
+    depth: DepthOption = None,
+    leaves: LeavesOption = None,
+    filters: FiltersOption = None,
+    positions: PositionsOption = None,
+    head: HeadOption = None,
+    activation: ActivationOption = "relu",
+    kernel: KernelOption = "ntk",
+    format: FormatOption = None,
+    output: OutputOption = None,
+    digits: DigitsOption = 4,
+):
+    """Print how eigenvalues fall with the input dimension: exponent, constant, and the next order."""
+    net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
+    targets = _targets(output, format)
+    growth = None if exponents is None else _growth(exponents)
+    if degrees is not None and degree is not None:
+        raise ValueError("--degrees names one class and --degree lists all up to a degree; drop one of them")
+    if degrees is not None:
+        rows = [es.eigenvalue(net, _degrees(degrees), kernel=kernel)]
+    else:
+        rows = list(es.spectrum(net, kernel=kernel, degree=2 if degree is None else degree))
+    orders = [es.leading_order(net, row.degrees, kernel, exponents=growth) for row in rows]
+    for path, form in targets:
+        _write(_orders_text(net, rows, orders, form, digits), path)
+
+
+@app.command(
+    name="index-table",
+    epilog="[bold]Examples[/bold]\n\n"
+    'eigenspace index-table --net "MLP = mlp 4 --depth 4 --leaves 64" --net "CNN = cnn 4 --filters 1,4,4 --positions 4'
+    ' --head dense" --target "Y2 = x0*x1" --target "Y6 = x0*x4*(3*x8**2 - x0**2)"\n\n'
+    'eigenspace index-table --net "cnn 8 --filters 1,4" --target 0:1,1:2 -f latex'
+)
+def index_table(
+    net: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME =] NETWORK", help="A network, as for the command table; may be given again.",
+            rich_help_panel=_NETWORK,
+        ),
+    ],
+    target: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME =] TARGET",
+            help="A polynomial in the pixels (x0*x1, numbered leaf by leaf) or degrees (0:1,3:2); may be given again.",
+            rich_help_panel=_WHICH,
+        ),
+    ],
+    kernel: KernelOption = "ntk",
+    format: FormatOption = None,
+    output: OutputOption = None,
+    caption: Annotated[str | None, typer.Option(help="Caption, LaTeX only.", rich_help_panel=_OUTPUT)] = None,
+    label: Annotated[str | None, typer.Option(help="Label, LaTeX only.", rich_help_panel=_OUTPUT)] = None,
+):
+    """Set space, frequency and learning index of given interactions in several networks side by side."""
+    targets = _targets(output, format)
+    nets = {name: _worded_network(words) for name, words in map(_named, net)}
+    asked = {name: words if "x" in words else _degrees(words) for name, words in map(_named, target)}
+    result = es.index_table(nets, asked, kernel)
+    for path, form in targets:
+        options = {"caption": caption, "label": label} if form is Format.latex else {}
+        _write(getattr(result, f"to_{form}")(**options), path)
+
+
 def main(argv=None):
     """Run the command line; the exit status is 0, 1 where `verify` objects, or 2 with one line on the error stream."""
     try:
@@ -316,6 +410,44 @@ def _network(architecture, dim, depth, leaves, filters, positions, head, activat
         return es.mlp(dim, depth, leaves=1 if leaves is None else leaves, activation=act)
     sizes = tuple(_integer(word, "--filters", "--filters 1,4,4") for word in filters.split(","))
     return es.cnn(dim, sizes, 1 if positions is None else positions, head=head or "flatten", activation=act)
+
+
+def _named(text):
+    """Name and description from ``NAME = DESCRIPTION``; a description alone is its own name."""
+    name, equals, words = text.partition("=")
+    return (name.strip(), words.strip()) if equals else (text.strip(), text.strip())
+
+
+_WORDS = {"depth": int, "leaves": int, "filters": str, "positions": int, "head": str, "activation": str}
+
+
+def _worded_network(text):
+    """The network that the words of the command line describe."""
+    example = '--net "cnn 12 --filters 1,4 --positions 4"'
+    kind, dim, *rest = [*shlex.split(text), "", ""][: max(2, len(shlex.split(text)))]
+    if kind not in list(Architecture) or len(rest) % 2:
+        raise ValueError(f"--net takes mlp or cnn, a dimension, and options with values, got {text!r}; use {example}")
+    options = dict.fromkeys(_WORDS) | {"activation": "relu"}
+    for option, value in zip(rest[::2], rest[1::2]):
+        name = option.removeprefix("--")
+        if name not in _WORDS or not option.startswith("--"):
+            raise ValueError(f"--net has no option {option!r} (only {', '.join(_WORDS)}); use {example}")
+        options[name] = _integer(value, f"--net {option}", example) if _WORDS[name] is int else value
+    return _network(Architecture(kind), _integer(dim, "--net", example), **options)
+
+
+def _growth(text):
+    """Exponents from ``dim=1,filters=0,positions=1/2``; several filters are joined by colons."""
+    example = "--exponents dim=1,filters=0,positions=1/2"
+    growth = {}
+    for word in text.split(","):
+        name, equals, value = word.partition("=")
+        try:
+            numbers = [Fraction(part) for part in value.split(":")]
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"--exponents takes fractions, got {word!r}; use {example}") from None
+        growth[name.strip()] = numbers if len(numbers) > 1 else numbers[0]
+    return growth
 
 
 def _activation(text):
@@ -448,6 +580,23 @@ def _all_digits(ev):
     if ev.ring == "exact":
         return sys.maxsize
     return max(17, 2 - math.floor(math.log10(ev.error))) if ev.error else 17
+
+
+def _orders_text(net, rows, orders, form, digits):
+    from eigenspace.leading_orders import leading_orders_records, leading_orders_sheet
+
+    if form in (Format.text, Format.latex, Format.markdown):
+        show = {Format.text: _render.plain, Format.latex: _render.latex, Format.markdown: _render.markdown}[form]
+        return show(leading_orders_sheet(net, rows, orders, digits))
+    records = leading_orders_records(rows, orders)
+    if form is Format.json:
+        document = {"network": net.summary(), "dim": net.dim, "kernel": orders[0].kernel, "rows": records}
+        return json.dumps(document, indent=2)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, records[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
 
 
 def _write(text, path):

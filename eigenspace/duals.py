@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from ._flint import precision
+from ._flint import padded, precision
 from .errors import ConvergenceError
 from .rings import ExactRing
 
@@ -111,12 +111,6 @@ def powers(chain: Sequence) -> int:
     return prod(degree((activation,)) or 1 for activation in chain)
 
 
-def padded(series, length: int) -> tuple:
-    """All coefficients of a power series up to a length."""
-    from flint import arb
-
-    coefficients = series.coeffs()
-    return tuple(coefficients[:length]) + (arb(0),) * (length - len(coefficients))
 
 
 @lru_cache(maxsize=64)

@@ -16,9 +16,13 @@ from math import lcm
 import numpy as np
 
 from ._flint import precision
+from .centred import root_numbers
 from .classes import Pool
-from .duals import padded
+from .rings.leading import Exponents, Size
 from .shapes import Shape, size_exponent
+
+#: powers of a dual among which gaps are looked for
+_FAR = 64
 
 
 def index_columns(pool: Pool, dim: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,135 +80,40 @@ def _fractions(numerators: np.ndarray, denominator: int) -> np.ndarray:
     return out
 
 
+def _reach(shape: Shape) -> int:
+    """How many more powers it takes to pass the gaps between the powers of the duals; 1 for all common activations."""
+    below = max((_reach(child) for child, _ in shape.groups), default=1)
+    for activation in shape.chain:
+        if activation.dual_coefficients is None:
+            powers = np.flatnonzero(Exponents().taylor(activation, Exponents().origin(), _FAR)[0])
+            below *= max(1, int(np.max(np.diff([0, *powers], append=0))) - 1)
+        else:
+            below *= len(activation.dual_coefficients) - 1
+    return below
+
+
 def leading_exponents(pool: Pool, dim: int, kernel: str) -> np.ndarray:
     r"""Exponent ``L`` of every class in :math:`\lambda(r) = \Theta(d^{-L})`, an object array of Fractions or floats.
 
-    For admissible activations ``L = S + F`` [Xiao2022, thm. 3].  In general, the leading exponents of the moments
-    around the kernel of uncorrelated inputs, :math:`E[(K - K(0))^j P]`, follow the moment recursion with
-    ``(min, +)`` in place of ``(+, *)``: nothing is negative, so leading terms never cancel.  A derivative of a dual
-    that vanishes (ReLU: the odd ones from the third on, at 0) takes its paths out of the minimum; two copies of a path
-    then carry an odd degree of 3 or more.  ``inf`` for classes that no path reaches.
+    For admissible activations ``L = S + F`` [Xiao2022, thm. 3].  In general, the moment recursion over exponents alone
+    (`rings.leading`): a derivative of a dual that vanishes (ReLU: the odd ones from the third on, at 0) takes its paths
+    out of the minimum, and two copies of a path then carry an odd degree of 3 or more.  ``inf`` for classes that no
+    path reaches.  To leading order, a first layer is one sphere of its total dimension.
 
     Cost: ``O(degree**2)`` array operations on the classes.
     """
     exponents = _exponents(pool.shape, dim)
     exact = all(isinstance(e, Fraction) for e in exponents.values())
-    # fluctuations count half exponents
-    unit = 2 * lcm(*(e.denominator for e in exponents.values())) if exact else 1
-    scaled = {shape: float(e * unit) for shape, e in exponents.items()}
-    # polynomial duals may have no low powers
-    order = max(2 * int(pool.degree.max()) + 4, pool.shape.polynomial_degree)
-    centred, tangent, _ = _paths(pool, scaled, order, pool.shape.polynomial_degree, {})
-    found = tangent[:, 0].copy() if kernel == "ntk" else centred[:, 1].copy()
-    found[0] = 0.0
+    unit = lcm(*(e.denominator for e in exponents.values())) if exact else 1
+    sizes = {shape: Size(shape.size, float(e * unit)) for shape, e in exponents.items()}
+    with precision(128, _FAR):
+        reach = min(_reach(pool.shape), max(4 * _FAR, pool.shape.polynomial_degree))
+    order = 2 * int(pool.degree.max()) + 3 + reach
+    with precision(128, order + 2):
+        found = root_numbers(pool, kernel, sizes, Exponents(), order, 2, reach)[0].exponent[0, :, 0]
     if not exact:
         return found.astype(object)
-    values = {x: x if x == np.inf else Fraction(int(x), unit) for x in set(found.tolist())}
+    values = {x: x if x == np.inf else Fraction(round(x), unit) for x in set(found.tolist())}
     out = np.empty(found.size, dtype=object)
     out[:] = [values[x] for x in found.tolist()]
-    return out
-
-
-def _paths(pool: Pool, exponents: dict, order: int, most: int, done: dict):
-    """Exponents of ``E[(K - K(0))^j P]`` and ``E[T (K - K(0))^j P]``, ``j <= order``, by class; and ``K(0)`` itself."""
-    if id(pool) not in done:
-        shape = pool.shape
-        if shape.is_block:
-            # the mean correlation of a block fluctuates like one sphere of the dimension of the block
-            degree, j = pool.degree[:, None], np.arange(order + 2)[None, :]
-            reached = (j >= degree) & ((j - degree) % 2 == 0)
-            moments = np.where(reached, exponents[shape] * (j + degree) / 2, np.inf)
-            result = moments[:, :-1], moments[:, 1:], 0.0
-        else:
-            result = _join_paths(pool, exponents, order, most, done)
-        for activation in shape.chain:
-            copies = max(2 * min(int(pool.degree.max()), shape.leaf_count), most) + 4
-            result = _activate_paths(activation, *result, copies)
-        done[id(pool)] = result
-    return done[id(pool)]
-
-
-def _join_paths(pool: Pool, exponents: dict, order: int, most: int, done: dict):
-    """The mean over the children: active ones by their classes, inactive ones where their fluctuations are cheapest."""
-    below = [_paths(child, exponents, order, most, done) for child in pool.children]
-    step = exponents[pool.shape]
-    weights = step * np.arange(order + 1)
-    centred = np.concatenate([b[0] for b in below]) + weights
-    tangent = np.concatenate([b[1] for b in below]) + weights + step
-    offsets = np.cumsum([0] + [len(child) for child in pool.children])[:-1]
-    member = offsets[pool.group] + pool.member
-
-    own, own_tangent = centred[member], tangent[member]
-    own[0], own_tangent[0] = np.inf, np.inf
-    own[0, 0] = 0.0
-    for level in range(2, int(pool.level.max()) + 1):
-        here = np.flatnonzero(pool.level == level)
-        before = pool.prefix[here]
-        own_tangent[here] = np.minimum(
-            _min_plus(own_tangent[before], own[here]), _min_plus(own[before], own_tangent[here])
-        )
-        own[here] = _min_plus(own[before], own[here])
-
-    # any of many inactive children may fluctuate, and any may carry the tangent kernel
-    idle = np.full((1, order + 1), np.inf)
-    idle[0, 1:] = np.min(centred[offsets, 1:], axis=0) - step
-    idle[0, 0] = 0.0
-    for _ in range(max(order, 2).bit_length()):
-        idle = np.minimum(idle, _min_plus(idle, idle))
-    idle_tangent = _min_plus(np.min(tangent[offsets], axis=0, keepdims=True) - step, idle)
-    own_tangent = np.minimum(_min_plus(own_tangent, idle), _min_plus(own, idle_tangent))
-    fan_in = pool.shape.fan_in
-    start = sum(b[2] * count for b, (_, count) in zip(below, pool.shape.groups)) / fan_in
-    return _min_plus(own, idle), own_tangent, start
-
-
-def _min_plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Products of rows in the semiring: ``out[n] = min_i a[i] + b[n - i]``."""
-    size = a.shape[1]
-    out = np.full((max(len(a), len(b)), size), np.inf)
-    for i in range(size):
-        out[:, i:] = np.minimum(out[:, i:], a[:, i : i + 1] + b[:, : size - i])
-    return out
-
-
-def _activate_paths(activation, centred: np.ndarray, tangent: np.ndarray, start: float, copies: int):
-    """An activation: the derivatives at the uncorrelated mean that do not vanish open the paths.
-
-    Powers beyond ``copies``, a few copies of the path of every active leaf, are never the cheapest and left out.
-    """
-    size = centred.shape[1]
-    dual, slope = _derivative_supports(activation, start, size)
-    moved = dual.copy()
-    moved[0] = False
-    power = np.zeros(size, dtype=bool)
-    power[0] = True
-    new, new_tangent = np.full_like(centred, np.inf), np.full_like(tangent, np.inf)
-    for j in range(min(size, copies)):
-        new[:, j] = _least(centred, power)
-        new_tangent[:, j] = np.minimum(
-            _least(centred, _boolean_product(power, dual)), _least(tangent, _boolean_product(power, slope))
-        )
-        power = _boolean_product(power, moved)
-    return new, new_tangent, float(activation.on_array(np.array(start))[0])
-
-
-def _derivative_supports(activation, start: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which derivatives of the dual and of its derivative do not vanish at ``start``."""
-    from flint import arb_series
-
-    with precision(128, size):
-        series = activation.on_series(arb_series([start, 1], prec=size))
-        return tuple(np.array([not c.contains(0) for c in padded(s, size)]) for s in series)
-
-
-def _least(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return np.min(rows[:, mask], axis=1, initial=np.inf)
-
-
-def _boolean_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    if np.count_nonzero(b) > 8:
-        return np.convolve(a, b)[: a.size] > 0
-    out = np.zeros_like(a)
-    for n in np.flatnonzero(b):
-        out[n:] |= a[: a.size - n]
     return out

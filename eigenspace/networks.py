@@ -91,7 +91,7 @@ def network(positions, *, head: str = "flatten", activation: Activation = relu) 
     if head == "dense":
         positions = (Node(positions, _activation(activation)),)
         call += f", head='dense'{_named(activation)}"
-    return Network(positions, call + ")")
+    return Network(positions, call + ")", head)
 
 
 def mlp(dim: int, depth: int, *, leaves: int = 1, activation: Activation = relu) -> "Network":
@@ -154,7 +154,7 @@ def cnn(
     if head == "dense":
         layer = [Node(tuple(layer), activation)]
     call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)})"
-    return Network(tuple(layer), call)
+    return Network(tuple(layer), call, head)
 
 
 def _dimension(dim, way_out: str | None = None):
@@ -203,10 +203,14 @@ def _parts(name: str, parts) -> tuple:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """An immutable network: the tuple of positions under the linear readout.  Made by `mlp`, `cnn` or `network`."""
+    """An immutable network: the tuple of positions under the linear readout.  Made by `mlp`, `cnn` or `network`.
+
+    ``head`` says whether the last layer with activation is one over all positions (``"dense"``) or not (``"flatten"``).
+    """
 
     positions: tuple
     call: str
+    head: str = "flatten"
     _numbers: dict = field(init=False, repr=False)
 
     def __post_init__(self):
