@@ -6,17 +6,15 @@
     eigenspace asymptotics mlp 1000 --depth 2 --degree 3
     eigenspace index-table --net "cnn 4 --filters 1,4,4 --positions 4" --target "x0*x4"
 
-Only this module prints. A bad description of a network ends in one line on the error stream and exit status 2.
+Only this package prints. A bad description of a network ends in one line on the error stream and exit status 2.
 """
 
 import csv
 import io
 import json
 import math
-import shlex
 import sys
 from enum import StrEnum
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +22,9 @@ import typer
 
 import eigenspace as es
 from eigenspace import _render
+
+from . import words
+from .words import Architecture
 
 app = typer.Typer(
     add_completion=False,
@@ -33,11 +34,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Exact eigenvalues and space-frequency tables of neural network kernels.",
 )
-
-
-class Architecture(StrEnum):
-    mlp = "mlp"
-    cnn = "cnn"
 
 
 class Format(StrEnum):
@@ -55,15 +51,6 @@ _FORMAT_OF_SUFFIX = {
     ".csv": Format.csv,
     ".json": Format.json,
 }
-#: an example of each activation that takes a parameter, and the kind of the parameter
-_PARAMETERS = {
-    "rbf": ("0.25", float),
-    "hermite": ("3", int),
-    "monomial": ("2", int),
-    "polynomial": ("0,1,1/2", lambda text: text.split(",")),
-}
-_ACTIVATIONS = ("relu", "identity", *_PARAMETERS)
-
 _NETWORK, _WHICH, _OUTPUT, _SAMPLING = "Network", "Which eigenvalues", "Output", "Sampling"
 
 ArchitectureArgument = Annotated[
@@ -204,12 +191,12 @@ def table(
     label: Annotated[str | None, typer.Option(help="Label, LaTeX only.", rich_help_panel=_OUTPUT)] = None,
 ):
     """List the eigenvalues of a network's kernel, with multiplicity, space and frequency index."""
-    net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
+    net = words.read_network(architecture, dim, depth, leaves, filters, positions, head, activation)
     targets = _targets(output, format, plot)
     if degree is None and min_value is None and count is None:
         degree = 4
     which = {"degree": degree, "min_value": min_value, "count": count}
-    result = es.spectrum(net, kernel=kernel, **which, ring=_ring(ring), rtol=rtol)
+    result = es.spectrum(net, kernel=kernel, **which, ring=words.read_ring(ring), rtol=rtol)
     names = None if columns is None else columns.split(",")
     for path, form in targets:
         if path is None and form is Format.text and sys.stdout.isatty():
@@ -252,9 +239,9 @@ def eigenvalue(
     digits: DigitsOption = 12,
 ):
     """Print one eigenvalue of a network's kernel, with its error bound and multiplicity."""
-    net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
+    net = words.read_network(architecture, dim, depth, leaves, filters, positions, head, activation)
     targets = _targets(output, format)
-    result = es.eigenvalue(net, _degrees(degrees), kernel=kernel, ring=_ring(ring), rtol=rtol)
+    result = es.eigenvalue(net, words.read_degrees(degrees), kernel=kernel, ring=words.read_ring(ring), rtol=rtol)
     for path, form in targets:
         _write(_eigenvalue_text(result, form, digits), path)
 
@@ -328,13 +315,13 @@ def asymptotics(
     digits: DigitsOption = 4,
 ):
     """Print how eigenvalues fall with the input dimension: exponent, constant, and the next order."""
-    net = _network(architecture, dim, depth, leaves, filters, positions, head, activation)
+    net = words.read_network(architecture, dim, depth, leaves, filters, positions, head, activation)
     targets = _targets(output, format)
-    growth = None if exponents is None else _growth(exponents)
+    growth = None if exponents is None else words.read_growth(exponents)
     if degrees is not None and degree is not None:
         raise ValueError("--degrees names one class and --degree lists all up to a degree; drop one of them")
     if degrees is not None:
-        rows = [es.eigenvalue(net, _degrees(degrees), kernel=kernel)]
+        rows = [es.eigenvalue(net, words.read_degrees(degrees), kernel=kernel)]
     else:
         rows = list(es.spectrum(net, kernel=kernel, degree=2 if degree is None else degree))
     orders = [es.leading_order(net, row.degrees, kernel, exponents=growth) for row in rows]
@@ -373,8 +360,8 @@ def index_table(
 ):
     """Set space, frequency and learning index of given interactions in several networks side by side."""
     targets = _targets(output, format)
-    nets = {name: _worded_network(words) for name, words in map(_named, net)}
-    asked = {name: words if "x" in words else _degrees(words) for name, words in map(_named, target)}
+    nets = {name: words.read_words(text) for name, text in map(words.split_name, net)}
+    asked = {name: text if "x" in text else words.read_degrees(text) for name, text in map(words.split_name, target)}
     result = es.index_table(nets, asked, kernel)
     for path, form in targets:
         options = {"caption": caption, "label": label} if form is Format.latex else {}
@@ -388,119 +375,6 @@ def main(argv=None):
     except (es.EigenspaceError, ValueError, TypeError, ImportError, OSError) as error:
         print(f"eigenspace: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-
-
-# From words to a network ------------------------------------------------------------------------------------------
-
-
-def _network(architecture, dim, depth, leaves, filters, positions, head, activation):
-    mlp_only = {"--depth": depth, "--leaves": leaves}
-    cnn_only = {"--filters": filters, "--positions": positions, "--head": head}
-    is_mlp = architecture is Architecture.mlp
-    for option, value in (cnn_only if is_mlp else mlp_only).items():
-        if value is not None:
-            own = ", ".join(mlp_only if is_mlp else cnn_only)
-            raise ValueError(f"{option} does not apply to {architecture}, which is described by {own}; leave it out")
-    required = "--depth" if is_mlp else "--filters"
-    if (depth if is_mlp else filters) is None:
-        example = "--depth 2" if is_mlp else "--filters 1,4"
-        raise ValueError(f"{architecture} needs {required}, for example {example}")
-    act = _activation(activation)
-    if is_mlp:
-        return es.mlp(dim, depth, leaves=1 if leaves is None else leaves, activation=act)
-    sizes = tuple(_integer(word, "--filters", "--filters 1,4,4") for word in filters.split(","))
-    return es.cnn(dim, sizes, 1 if positions is None else positions, head=head or "flatten", activation=act)
-
-
-def _named(text):
-    """Name and description from ``NAME = DESCRIPTION``; a description alone is its own name."""
-    name, equals, words = text.partition("=")
-    return (name.strip(), words.strip()) if equals else (text.strip(), text.strip())
-
-
-_WORDS = {"depth": int, "leaves": int, "filters": str, "positions": int, "head": str, "activation": str}
-
-
-def _worded_network(text):
-    """The network that the words of the command line describe."""
-    example = '--net "cnn 12 --filters 1,4 --positions 4"'
-    kind, dim, *rest = [*shlex.split(text), "", ""][: max(2, len(shlex.split(text)))]
-    if kind not in list(Architecture) or len(rest) % 2:
-        raise ValueError(f"--net takes mlp or cnn, a dimension, and options with values, got {text!r}; use {example}")
-    options = dict.fromkeys(_WORDS) | {"activation": "relu"}
-    for option, value in zip(rest[::2], rest[1::2]):
-        name = option.removeprefix("--")
-        if name not in _WORDS or not option.startswith("--"):
-            raise ValueError(f"--net has no option {option!r} (only {', '.join(_WORDS)}); use {example}")
-        options[name] = _integer(value, f"--net {option}", example) if _WORDS[name] is int else value
-    return _network(Architecture(kind), _integer(dim, "--net", example), **options)
-
-
-def _growth(text):
-    """Exponents from ``dim=1,filters=0,positions=1/2``; several filters are joined by colons."""
-    example = "--exponents dim=1,filters=0,positions=1/2"
-    growth = {}
-    for word in text.split(","):
-        name, equals, value = word.partition("=")
-        try:
-            numbers = [Fraction(part) for part in value.split(":")]
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"--exponents takes fractions, got {word!r}; use {example}") from None
-        growth[name.strip()] = numbers if len(numbers) > 1 else numbers[0]
-    return growth
-
-
-def _activation(text):
-    name, *words = text.split(":")
-    if name not in _ACTIVATIONS:
-        known = ", ".join(f"{n}:{_PARAMETERS[n][0]}" if n in _PARAMETERS else n for n in _ACTIVATIONS)
-        raise ValueError(f"--activation must be one such as {known}, got {text!r}")
-    example, kind = _PARAMETERS.get(name, (None, None))
-    if len(words) != (example is not None):
-        rule = f"--activation {name} takes {'1 parameter' if example else 'no parameters'}"
-        raise ValueError(f"{rule}, got {text!r}; use {name}{f':{example}' if example else ''}")
-    if example is None:
-        return getattr(es, name)
-    try:
-        parameter = kind(words[0])
-    except ValueError:
-        rule = "an integer" if kind is int else "a number"
-        raise ValueError(f"--activation {name} takes {rule}, got {text!r}; use {name}:{example}") from None
-    return getattr(es, name)(parameter)
-
-
-def _ring(text):
-    name, *words = text.split(":")
-    if (name, len(words)) not in (("float", 0), ("exact", 0), ("ball", 1)):
-        raise ValueError(f"--ring must be float, exact or ball:BITS, got {text!r}; use ball:128 for 38 digits")
-    if words:
-        return es.ball(_integer(words[0], "--ring", "--ring ball:128"))
-    return es.EXACT if name == "exact" else es.FLOAT
-
-
-def _degrees(text):
-    example = "--degrees 3, --degrees 0:1,3:2 or --degrees 2,0,0,0"
-    words = text.split(",")
-    if any(":" in word for word in words):
-        degrees = {}
-        for word in words:
-            leaf, colon, degree = word.partition(":")
-            if not colon:
-                raise ValueError(f"--degrees mixes leaf:degree with plain degrees in {text!r}; use {example}")
-            leaf = _integer(leaf, "--degrees", example)
-            if leaf in degrees:
-                raise ValueError(f"--degrees names leaf {leaf} twice in {text!r}; give each leaf one degree")
-            degrees[leaf] = _integer(degree, "--degrees", example)
-        return degrees
-    numbers = tuple(_integer(word, "--degrees", example) for word in words)
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
-def _integer(word, option, example):
-    try:
-        return int(word)
-    except ValueError:
-        raise ValueError(f"{option} takes integers, got {word!r}; use {example}") from None
 
 
 # From results to words ----------------------------------------------------------------------------------------------
