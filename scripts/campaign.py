@@ -36,7 +36,7 @@ from eigenspace._flint import precision  # noqa: E402
 #: half a unit of rounding: no float is asked to be closer than that
 ROUNDING = 2.0**-54
 #: share of each kind of network
-KINDS = {"one sphere": 0.3, "tree": 0.45, "steep": 0.1, "small": 0.15}
+KINDS = {"one sphere": 0.35, "tree": 0.45, "steep": 0.1, "small": 0.1}
 
 
 def draw_case(number: int, seed: int) -> dict:
