@@ -63,7 +63,7 @@ def root_numbers(
 def _moments(pool: Pool, sizes: dict, arithmetic, order: int, powers, done: dict) -> Centred:
     if id(pool) not in done:
         shape = pool.shape
-        if shape.dim is not None or (shape.is_block and shape.groups[0][0] not in sizes):
+        if shape.dim is not None or shape.is_block and not all(child in sizes for child, _ in shape.groups):
             rows = _sphere(sizes[shape], pool.degree, order + 2, arithmetic)
             slope = np.arange(1, order + 2, dtype=object)
             tangent = rows.columns(np.s_[1:])

@@ -19,6 +19,8 @@ from .table import BOUNDS
 #: truncation orders of the power series; the last two only where no moments of inner nodes are needed
 _ORDERS = (64, 128, 256, 512, 1024, 2048, 4096)
 _ORDERS_INNER = _ORDERS[:-2]
+#: beyond this order, interpolation is cheaper than the power series
+_LONG_SERIES = 512
 #: first and largest number of nodes of the one-sided interpolation
 _FIRST_NODES, _MOST_NODES = 32, 1100
 #: highest order that polynomial duals may ask for
@@ -104,7 +106,7 @@ class Search:
             self.step(Step(order))
             if not self.open.any():
                 return
-            if joins and self._needed(rate) * order > orders[-1]:
+            if joins and self._needed(rate) * order > _LONG_SERIES:
                 break
         if not joins:
             return

@@ -196,6 +196,8 @@ def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:
         following = 0
         for n in shifts:
             following |= current << n
+            if following & full == full:
+                break
         current = following & full
         found.append(current)
     return found

@@ -36,7 +36,7 @@ from eigenspace._flint import precision  # noqa: E402
 #: half a unit of rounding: no float is asked to be closer than that
 ROUNDING = 2.0**-54
 #: share of each kind of network
-KINDS = {"one sphere": 0.35, "tree": 0.45, "steep": 0.1, "small": 0.1}
+KINDS = {"one sphere": 0.4, "tree": 0.43, "steep": 0.1, "small": 0.07}
 
 
 def draw_case(number: int, seed: int) -> dict:
