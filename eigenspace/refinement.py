@@ -14,6 +14,8 @@ from .table import BOUNDS
 
 #: numbers of nodes, from how many of them on a limit is taken, and the error at which it ends the search
 _NODES = (32, 48, 72, 108, 162, 243)
+#: as many of them where nodes with several children lie inside: above those, all moments up to the order are needed
+_INNER_STEPS, _INNER_RATE = 4, 6.0
 _LEAST_STEPS, _GOOD = 4, 1e-10
 _BITS = 128
 #: from which truncation order on the power series is given up, where its later terms are not going to suffice
@@ -25,29 +27,34 @@ def is_slow(shape: Shape, kernel: str, order: int, last: int, gap: float, rtol: 
     if order < _DECISIVE or not any(interpolating_joins(shape)):
         return False
     rate = slowest(shape, kernel)
+    if shape.inner and rate > _INNER_RATE:
+        return False
     return rate < inf and gap * (last / order) ** -rate > 2 * rtol
 
 
-def refine(pool: Pool, open_: np.ndarray, kernel: str, rtol: float, mantissa, exponent, error, bound) -> str | None:
+def refine(
+    pool: Pool, open_: np.ndarray, kernel: str, rtol: float, late, mantissa, exponent, error, bound
+) -> str | None:
     """Replace the values of the open classes wherever this narrows their errors; what was done, or None.
 
     The enclosures of `one_sided` are proved and reported as *rounded*.  Where the join that reads the leaves is the
     whole network, their centres have an expansion in powers of ``1 / nodes`` that starts with twice the exponent of the
-    power series; its limit, with an error estimated by leaving out the first number of nodes and from a second family
-    of exponents, is reported as *estimated* where it is sharper.
+    power series; its limit, with an error estimated from the limits without the first, without the last number of nodes
+    and with a second family of exponents, is reported as *estimated* where it is sharper.  ``late`` widens it for high
+    degrees, whose expansion sets in late.
     """
     joins = list(interpolating_joins(pool.shape))
-    if not joins:
+    if not joins or pool.shape.inner and slowest(pool.shape, kernel) > _INNER_RATE:
         return None
     search = Search(pool, open_, kernel, _BITS, rtol)
     moments = 4 if any(is_folded(join) for join in joins) else 2
     least, centres, limits = int(pool.degree.max()) + 16, [], {}
     rate = inf if pool.shape.inner else 2 * slowest(pool.shape, kernel)
-    for nodes in _NODES:
+    for nodes in _NODES[: _INNER_STEPS if pool.shape.inner else None]:
         search.step(Step(max(moments * nodes + 4, least), nodes), only_open=False)
         centres.append(search.found)
         if rate < inf and len(centres) >= _LEAST_STEPS:
-            limits = _limits(np.flatnonzero(search.open), centres, rate)
+            limits = _limits(np.flatnonzero(search.open), centres, rate, late)
         if all(min(search.gap[c], limits.get(c, (0, inf))[1]) <= max(rtol, _GOOD) for c in np.flatnonzero(search.open)):
             break
     done, kinds = False, set()
@@ -65,11 +72,11 @@ def refine(pool: Pool, open_: np.ndarray, kernel: str, rtol: float, mantissa, ex
     return f"one-sided interpolation at {nodes} nodes{limit} for {np.count_nonzero(open_)} classes"
 
 
-def _limits(classes, centres: Sequence[Sequence], rate: float) -> dict:
+def _limits(classes, centres: Sequence[Sequence], rate: float, late) -> dict:
     """Limits of the centres as (ball, relative error), by class."""
     nodes = _NODES[: len(centres)]
-    full, fewer, other = (limit_weights(n, rate, step) for n, step in ((nodes, 1.0), (nodes[1:], 1.0), (nodes, 0.5)))
-    noise = 8 * UNIT
+    parts = slice(None), slice(1, None), slice(None, -1)
+    family = [(part, limit_weights(nodes[part], rate, step)) for part in parts for step in (1.0, 0.5)]
     found = {}
     with precision(_BITS):
         for c in classes:
@@ -78,9 +85,12 @@ def _limits(classes, centres: Sequence[Sequence], rate: float) -> dict:
                 continue
             # differences first: the weights would amplify the roundings of the values
             steps = np.array([float(line[c].mid() / last - 1) for line in centres])
-            limit = float(full @ steps)
-            doubt = 4 * abs(limit - float(fewer @ steps[1:])) + abs(limit - float(other @ steps)) + noise
-            found[c] = last * (1 + limit), doubt
+            limit, *others = (float(weights @ steps[part]) for part, weights in family)
+            doubt = 2 * (1 + 8 * late[c]) * max(abs(limit - other) for other in others) + 8 * UNIT
+            ball = last * (1 + limit)
+            # an enclosure that does not hold the limit tells that the expansion has not set in
+            if centres[-1][c].contains(ball.mid()):
+                found[c] = ball, doubt
     return found
 
 

@@ -70,12 +70,12 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
             break
         part, numbers = pool.restrict(open_)
     rate, method = slowest(pool.shape, kernel), _METHOD
+    late = _onset(pool) / orders[0]
     if rate < inf:
         history = history[: len(orders)]
-        late = _onset(pool) / orders[0]
         _extrapolate(np.flatnonzero(open_), rate, late, orders, history, scale, mantissa, exponent, error, bound)
     if np.count_nonzero(open_) <= _FEW:
-        done = refine(pool, open_, kernel, rtol, mantissa, exponent, error, bound)
+        done = refine(pool, open_, kernel, rtol, late, mantissa, exponent, error, bound)
         method += f"; {done}" if done else ""
     return Solution(FloatColumn(mantissa, exponent), error, bound, method, f"truncation order {orders[-1]}")
 

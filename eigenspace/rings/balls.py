@@ -14,7 +14,7 @@ import numpy as np
 
 from .._check import integer
 from .._flint import precision, scaled_ball
-from .floats import UNIT
+from .floats import UNIT, float64
 
 #: precision of majorants, of which only the size matters
 _MAJORANT_BITS = 64
@@ -68,9 +68,9 @@ class BallColumn:
         return self.balls[i]
 
     def float64(self) -> np.ndarray:
-        """Midpoints as float64: 0.0 where one lies below 4.9e-324."""
-        pairs = [scaled_ball(ball) for ball in self.balls]
-        return np.array([float(np.ldexp(m, max(e, -3000))) for m, e in pairs])
+        """Midpoints as float64: 0.0 where one lies below 2.2e-308."""
+        mantissa, exponent = np.array([scaled_ball(ball) for ball in self.balls]).reshape(-1, 2).T
+        return float64(mantissa, exponent.astype(np.int64))
 
     def log10(self) -> np.ndarray:
         """Decimal logarithms of the midpoints; ``-inf`` for exact zeros only."""

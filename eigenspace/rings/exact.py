@@ -12,6 +12,7 @@ from math import factorial, inf, prod
 import numpy as np
 
 from .._flint import precision, scaled_ball
+from .floats import float64
 
 #: a number is shown in full while it takes at most this many signs more than the digits asked for
 _SIGNS = 16
@@ -57,8 +58,8 @@ class ExactColumn:
         return sum(terms, sympy.S.Zero)
 
     def float64(self) -> np.ndarray:
-        """Values as float64: 0.0 where a value lies below 4.9e-324; `log10` stays finite there."""
-        return np.array([float(np.ldexp(*_scaled(x))) for x in self.numbers], dtype=float)
+        """Values as float64: 0.0 where one lies below 2.2e-308; `log10` stays finite there."""
+        return np.array([float(float64(*_scaled(x))) for x in self.numbers], dtype=float)
 
     def log10(self) -> np.ndarray:
         """Decimal logarithms; ``-inf`` for exact zeros only."""

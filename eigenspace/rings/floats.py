@@ -10,6 +10,8 @@ import numpy as np
 from .._flint import scaled, scaled_ball, scaled_ratio
 
 UNIT = 2.0**-53
+#: binary exponent of the smallest float64 with all its digits
+_LEAST_EXPONENT = -1021
 #: channels of a row in the float ring: a lower bound, an upper bound, and a non-increasing majorant
 LOWER, UPPER, MAJORANT = 0, 1, 2
 
@@ -51,6 +53,11 @@ class Matrix:
     tail_exponent: np.ndarray
 
 
+def float64(mantissa, exponent) -> np.ndarray:
+    """Numbers ``mantissa * 2**exponent`` as float64, those below its normal range as 0.0: they would lose digits."""
+    return np.ldexp(np.where(np.less(exponent, _LEAST_EXPONENT), 0.0, mantissa), np.clip(exponent, -3000, 3000))
+
+
 @dataclass(frozen=True, eq=False)
 class FloatColumn:
     """A column of non-negative numbers ``mantissa * 2**exponent``: float64 digits, unlimited range."""
@@ -71,11 +78,11 @@ class FloatColumn:
         return self.mantissa.size
 
     def __getitem__(self, i: int) -> float:
-        return float(np.ldexp(self.mantissa[i], np.clip(self.exponent[i], -3000, 3000)))
+        return float(float64(self.mantissa[i], self.exponent[i]))
 
     def float64(self) -> np.ndarray:
-        """Values as float64: 0.0 where a value lies below 4.9e-324; `log10` stays finite there."""
-        return np.ldexp(self.mantissa, np.clip(self.exponent, -3000, 3000))
+        """Values as float64: 0.0 where one lies below 2.2e-308 and would lose digits; `log10` stays finite there."""
+        return float64(self.mantissa, self.exponent)
 
     def log10(self) -> np.ndarray:
         """Decimal logarithms; ``-inf`` for exact zeros only."""
