@@ -14,17 +14,21 @@ from .table import BOUNDS
 
 #: numbers of nodes, from how many of them on a limit is taken, and the error at which it ends the search
 _NODES = (32, 48, 72, 108, 162, 243)
-#: as many of them where nodes with several children lie inside: above those, all moments up to the order are needed
-_INNER_STEPS, _INNER_RATE = 4, 6.0
+#: as many of them where nodes with several children lie inside (above those, all moments up to the order are needed),
+#: unless few classes are still wider than this
+_INNER_STEPS, _INNER_RATE, _INNER_FEW, _INNER_WIDE = 4, 6.0, 4, 1e-6
 _LEAST_STEPS, _GOOD = 4, 1e-10
 _BITS = 128
 #: from which truncation order on the power series is given up, where its later terms are not going to suffice
 _DECISIVE = 128
 
 
-def is_slow(shape: Shape, kernel: str, order: int, last: int, gap: float, rtol: float) -> bool:
-    """Whether interpolation takes over: a power series at ``order`` will not reach ``rtol`` at its ``last`` order."""
-    if order < _DECISIVE or not any(interpolating_joins(shape)):
+def is_slow(shape: Shape, kernel: str, order: int, last: int, gap: float, rtol: float, onset: float) -> bool:
+    """Whether interpolation takes over: a power series at ``order`` will not reach ``rtol`` at its ``last`` order.
+
+    Before the ``onset`` of its power law nobody knows.
+    """
+    if order < max(_DECISIVE, onset) or not any(interpolating_joins(shape)):
         return False
     rate = slowest(shape, kernel)
     if shape.inner and rate > _INNER_RATE:
@@ -44,13 +48,19 @@ def refine(
     degrees, whose expansion sets in late.
     """
     joins = list(interpolating_joins(pool.shape))
-    if not joins or pool.shape.inner and slowest(pool.shape, kernel) > _INNER_RATE:
+    wide = np.count_nonzero(open_) <= _INNER_FEW and np.max(error[open_], initial=0.0) > _INNER_WIDE
+    if not joins or pool.shape.inner and slowest(pool.shape, kernel) > _INNER_RATE and not wide:
         return None
     search = Search(pool, open_, kernel, _BITS, rtol)
     moments = 4 if any(is_folded(join) for join in joins) else 2
     least, centres, limits = int(pool.degree.max()) + 16, [], {}
     rate = inf if pool.shape.inner else 2 * slowest(pool.shape, kernel)
-    for nodes in _NODES[: _INNER_STEPS if pool.shape.inner else None]:
+    for step, nodes in enumerate(_NODES):
+        widest = np.max(np.minimum(search.gap, error)[search.open])
+        if pool.shape.inner and step >= _INNER_STEPS:
+            if widest < _INNER_WIDE or np.count_nonzero(search.open) > _INNER_FEW:
+                break
+        last = nodes
         search.step(Step(max(moments * nodes + 4, least), nodes), only_open=False)
         centres.append(search.found)
         if rate < inf and len(centres) >= _LEAST_STEPS:
@@ -69,7 +79,7 @@ def refine(
     if not done:
         return None
     limit = " and their limit" if "estimated" in kinds else ""
-    return f"one-sided interpolation at {nodes} nodes{limit} for {np.count_nonzero(open_)} classes"
+    return f"one-sided interpolation at {last} nodes{limit} for {np.count_nonzero(open_)} classes"
 
 
 def _limits(classes, centres: Sequence[Sequence], rate: float, late) -> dict:

@@ -65,7 +65,8 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
         if not open_.any():
             return Solution(FloatColumn(mantissa, exponent), error, bound, _METHOD, f"truncation order {order}")
         few = np.count_nonzero(open_) <= _FEW
-        if few and is_slow(pool.shape, kernel, order, orders[-1], float(np.max(previous[open_])), rtol):
+        worst, onset = float(np.max(previous[open_])), float(np.max(_onset(pool)[open_]))
+        if few and is_slow(pool.shape, kernel, order, orders[-1], worst, rtol, onset):
             orders = orders[: step + 1]
             break
         part, numbers = pool.restrict(open_)
