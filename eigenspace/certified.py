@@ -12,7 +12,7 @@ from .duals import degree, is_nonnegative
 from .errors import ConvergenceError, UnsupportedError
 from .moments import root_moments
 from .rings import BallColumn, BallRing
-from .rings.balls import relative_error
+from .rings.balls import MOST_CORNER, relative_error
 from .shapes import Shape
 from .table import BOUNDS
 
@@ -179,7 +179,7 @@ def interpolating_joins(shape: Shape):
     """The joins that can interpolate: an activation over means of single leaves and cubes, nothing cut off below."""
     if shape.dim is None and not shape.is_cube:
         if degree(shape.chain) is None and all(child.dim is not None or child.is_cube for child, _ in shape.groups):
-            if shape.corner > 0:
+            if 0 < shape.corner <= MOST_CORNER:
                 yield shape
         for child, _ in shape.groups:
             yield from interpolating_joins(child)

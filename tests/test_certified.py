@@ -27,7 +27,7 @@ BALL = es.ball(96)
 
 def test_twenty_five_digits_on_one_sphere():
     """d = 1 to 10^6, degree to 200, depth to 5, in relu and rbf."""
-    chosen = random.Random(3).sample(cases("one_sphere"), 110)
+    chosen = random.Random(3).sample(cases("one_sphere"), 80)
     extremes = [c for c in cases("one_sphere") if c["degree"] == 200 and c["depth"] == 5 and c["kernel"] == "ntk"][:6]
     failures = [message for case in chosen + extremes if (message := compare_ball("one_sphere", case))]
     assert not failures, "\n".join(failures)
@@ -61,10 +61,11 @@ def test_a_wrong_reference_is_noticed():
 # as asked, or an error -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rtol", [1e-3, 1e-9, 1e-40, 1e-150])
+@pytest.mark.parametrize("rtol", [1e-3, 1e-9, 1e-60, 1e-200])
 def test_rtol_is_reached(rtol):
+    joined = es.mlp(60, 2, leaves=3) if rtol > 1e-100 else es.mlp(400, 2, leaves=3)
     cube = es.mlp(1, 2, leaves=9), (1,) * 5 + (0,) * 4
-    for net, degrees in ((es.mlp(40, 2, leaves=3), (1, 2, 0)), (es.mlp(3, 2), 7), cube):
+    for net, degrees in ((joined, (1, 2, 0)), (es.mlp(3, 2), 7), cube):
         ev = es.eigenvalue(net, degrees, ring=BALL, rtol=rtol)
         assert 0 < ev.error <= rtol and ev.bound == "proved" and isinstance(ev.value, arb)
         with precision(600):
@@ -143,7 +144,7 @@ def test_floats_reach_nine_digits_in_the_slow_corner(dim, net):
 def test_floats_in_the_slow_corner_against_references():
     """All reference networks of two or three ReLU patches joined once: nine digits, and no error above the stated."""
     worst = 0.0
-    for case in random.Random(7).sample([c for c in cases("patches") if sum(c["degrees"]) <= 4], 40):
+    for case in random.Random(7).sample([c for c in cases("patches") if sum(c["degrees"]) <= 4], 24):
         net, degrees = request("patches", case)
         if layout(net).root.inner:
             continue
@@ -166,8 +167,8 @@ def test_limit_weights_remove_the_powers():
 
 def test_a_sample_of_the_campaign():
     """``scripts/campaign.py`` runs thousands; none may state less than its true error."""
-    found = [run_case((number, 1, 2.0)) for number in range(70)]
+    found = [run_case((number, 1, 1.0)) for number in range(60)]
     wrong = [r for r in found if r["verdict"] in ("WRONG", "FAILED", "SLOW")]
     assert not wrong, wrong
     line = ratios(found)
-    assert len(line) > 50 and 1 <= np.median(line) < 1000
+    assert len(line) > 30 and 1 <= np.median(line) < 1000

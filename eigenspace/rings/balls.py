@@ -18,6 +18,8 @@ from .floats import UNIT, float64
 
 #: precision of majorants, of which only the size matters
 _MAJORANT_BITS = 64
+#: largest `Shape.corner` of a node that interpolates
+MOST_CORNER = 12
 #: bits that a node of interpolation costs: monomials on [0, 1] are ill-conditioned by (17 + 12 sqrt 2)**nodes
 _BITS_PER_NODE = 5.1
 
@@ -345,7 +347,7 @@ class BallRing:
         ``corner``: half the number of directions in which correlations leave the corner where all are 1.  Where there
         are many, the series is as fast, and keeps the relative accuracy of small eigenvalues.
         """
-        return self.nodes > 0 and a.clean and corner <= 12
+        return self.nodes > 0 and a.clean and corner <= MOST_CORNER
 
     def moments(self, rows: BallRows, index: int) -> list:
         """Element ``index`` of every row, times ``index!``."""
