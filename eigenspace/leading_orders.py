@@ -41,8 +41,8 @@ class LeadingOrder:
 
     ``exponent``: ``L``, a Fraction where the exponents of all sizes are (``inf``: the eigenvalue is exactly zero);
     ``constant``: ``C``; ``correction`` and ``correction_exponent``: ``c`` and :math:`\delta` of the slowest correction
-    (None where the first term is everything); ``dim``: ``d``; ``sizes``: value and exponent of every symbol of
-    ``expr``.
+    (None where the first term is everything, or where the coefficients of that order cancel); ``dim``: ``d``;
+    ``sizes``: value and exponent of every symbol of ``expr``.
     """
 
     exponent: Fraction | float
@@ -173,8 +173,10 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
         return LeadingOrder(leading, float(constant.mid()), None, None, *common)
     with precision(bits):
         ratio = second / constant
-    correction = 0.0 if ratio.contains(0) else float(ratio.mid())
-    return LeadingOrder(leading, float(constant.mid()), correction, as_exponent(following - exponent), *common)
+    if ratio.contains(0):
+        # two paths of opposite sign: that the coefficient is zero is not proved, and what follows is not known
+        return LeadingOrder(leading, float(constant.mid()), None, None, *common)
+    return LeadingOrder(leading, float(constant.mid()), float(ratio.mid()), as_exponent(following - exponent), *common)
 
 
 def _first_terms(pool: Pool, kernel: str, sizes: dict) -> tuple[list, int, int]:
