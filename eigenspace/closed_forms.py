@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb, factorial, prod
 
-from . import _check, rings
+from . import _check
 from ._formula import Formula, assert_exact
 from .activations import ExponentialDual, Rectified
 from .arccosine import HUGE, rectified_eigenvalue
 from .eigenvalues import _degrees, eigenvalue
 from .errors import UnsupportedError
 from .networks import KERNELS, Leaf, Network, _network
+from .rings import EXACT
 
 #: largest number of monomials of a polynomial kernel that is written out
 _MOST_MONOMIALS = 20000
@@ -170,12 +171,11 @@ def _any_degrees(net: Network, degrees) -> tuple:
 
 def _exact_ring(net: Network, degrees, full: dict, kernel: str):
     """The exact ring, for numbers and polynomial activations; None where it does not apply."""
-    exact = getattr(rings, "EXACT", None)
-    if exact is None or not all(map(_is_polynomial, net.activations)):
+    if not all(map(_is_polynomial, net.activations)):
         return None
     if any(_is_symbolic(part.dim) or _is_symbolic(k) for part, k in full.items()):
         return None
-    value = eigenvalue(net, degrees, kernel, ring=exact).value
+    value = eigenvalue(net, degrees, kernel, ring=EXACT).value
     return value, "moment recursion in rational numbers", ("Smola2001", "AzevedoMenegatto2014")
 
 
@@ -359,10 +359,7 @@ def _values(chain: list, t):
 
 
 def _is_polynomial(activation) -> bool:
-    import sympy
-
-    t = sympy.Symbol("t")
-    return bool(activation.dual(t).is_polynomial(t))
+    return activation.dual_coefficients is not None
 
 
 def _polynomial(part, full: dict, kernel: str):
@@ -387,8 +384,7 @@ def _polynomials(part, symbols: dict):
         return symbols[part], symbols[part]
     below = [_polynomials(child, symbols) for child in part.children]
     mean, tangent = (sum(pair[i] for pair in below) / sympy.Integer(len(below)) for i in (0, 1))
-    t = sympy.Symbol("t")
-    degree = sympy.degree(part.activation.dual(t), t) * sympy.Poly(mean, *symbols.values()).total_degree()
+    degree = (len(part.activation.dual_coefficients) - 1) * sympy.Poly(mean, *symbols.values()).total_degree()
     count = len(_leaves(part))
     if comb(count + int(degree), count) > _MOST_MONOMIALS:
         raise _unsupported(f"a polynomial of degree {degree} in {count} leaves: it has too many terms to write out")

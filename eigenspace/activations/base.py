@@ -158,6 +158,7 @@ class Activation(Formula, ABC):
         if formula is not None:
             yield rf"\varphi(z) = {sympy.latex(formula)}"
         yield rf"\varphi^*(t) = {sympy.latex(self.dual(t))}"
+        yield rf"(\varphi^*)'(t) = {sympy.latex(self.dual_derivative(t))}"
 
     def _origin(self):
         yield f"eigenspace.{self.name}; normalised activation and its dual"
