@@ -385,7 +385,9 @@ def test_symbols_for_the_dimension(k, power):
             assert sympy.simplify(expression.subs(s, dim) - exact) == 0
 
 
-RECTIFIERS = (es.step, es.sign, es.absolute, es.leaky_relu(Fraction(1, 10)), es.rectified_monomial(2), es.rectified_monomial(5))
+RECTIFIERS = (
+    es.step, es.sign, es.absolute, es.leaky_relu(Fraction(1, 10)), es.rectified_monomial(2), es.rectified_monomial(5),
+)  # fmt: skip
 
 
 @both
