@@ -22,6 +22,8 @@ from .rings import EXACT
 
 #: largest number of monomials of a polynomial kernel that is written out
 _MOST_MONOMIALS = 20000
+#: what a cell of a table holds: so many characters, and nothing that LaTeX itself lacks
+_CELL, _AMSMATH = 60, (r"\operatorname", r"\begin", r"\binom")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,22 @@ class ClosedForm(Formula):
 
     def __float__(self) -> float:
         return float(self.evaluate(17))
+
+    def cell(self, digits: int = 4) -> tuple[str, str]:
+        r"""The expression as text and as LaTeX, for a table; ``(long)`` where it does not fit.
+
+        >>> from eigenspace import mlp
+        >>> closed_form(mlp(4, 1), 2, "nngp").cell()
+        ('32/(225*pi**2)', '$\\frac{32}{225 \\pi^{2}}$')
+        """
+        import sympy
+
+        bits = max((max(abs(q.p), q.q).bit_length() for q in self.expr.atoms(sympy.Rational)), default=0)
+        if bits < 4 * _CELL and len(text := str(self.expr)) <= _CELL:
+            latex = sympy.latex(self.expr, inv_trig_style="full")
+            if not any(command in latex for command in _AMSMATH):
+                return text, f"${latex}$"
+        return "(long)", "(long)"
 
     def _sympy_(self):
         return self.expr

@@ -104,8 +104,8 @@ def test_trace_identity(name, kernel):
 
 
 def _trace(net):
-    """K + sum over the hidden layers of the slopes at 1: ``n**2 / (2n - 1)`` for a rectifier of order ``n``, the rate of
-    an exponential dual, the sum of ``n a_n`` for a polynomial."""
+    """K + sum over the hidden layers of the slopes at 1: ``n**2 / (2n - 1)`` for a rectifier of order ``n``, the
+    rate of an exponential dual, the sum of ``n a_n`` for a polynomial."""
 
     def slope_at_one(activation):
         if activation.dual_coefficients:
