@@ -15,8 +15,8 @@ by the balls.  Below other layers, an activation that jumps leaves roots of :mat
 
 .. math:: \theta = \pi \int_0^v (x - x^2)^{q-1} dx \Big/ \int_0^1 (x - x^2)^{q-1} dx, \qquad q = 2^m
 
-for ``m`` such layers makes the kernel analytic again.  On a cube the law of the mean correlation is a finite sum, and the
-rule is exact.
+for ``m`` such layers makes the kernel analytic again.  On a cube the law of the mean correlation is a finite sum, and
+the rule is exact.
 """
 
 from collections.abc import Sequence
