@@ -1,11 +1,11 @@
 """Tables with symbolic columns: the leading order and the closed form of every row."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from .closed_forms import closed_form
 from .errors import ConvergenceError, UnsupportedError
 from .leading_orders import leading_order
+from .networks import Network
 from .table import EigenTable
 from .verification.calls import read_call
 
@@ -50,28 +50,25 @@ def with_formulas(table: EigenTable) -> EigenTable:
     441/131072
     """
     net, kernel = read_call(table.provenance.call)
-
-    def column(make: Callable) -> Sequence:
-        @cache
-        def entry(i: int):
-            try:
-                return make(net, table.degrees[i], kernel)
-            except (UnsupportedError, ConvergenceError):
-                return None
-
-        return _Entries(entry, len(table))
-
-    return table.with_formula_columns(leading=column(leading_order), closed_form=column(closed_form))
+    leading, closed = (_Entries(make, net, table.degrees, kernel) for make in (leading_order, closed_form))
+    return table.with_formula_columns(leading=leading, closed_form=closed)
 
 
 class _Entries(Sequence):
-    """A sequence whose entries are made when they are read."""
+    """Formulas of the rows, each made when it is first read; None where there is none."""
 
-    def __init__(self, make: Callable, count: int):
-        self._make, self._count = make, count
+    def __init__(self, make: Callable, net: Network, degrees: Sequence, kernel: str):
+        self._make, self._net, self._degrees, self._kernel = make, net, degrees, kernel
+        self._made: dict = {}
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._degrees)
 
     def __getitem__(self, index: int):
-        return self._make(range(self._count)[index])
+        i = range(len(self))[index]
+        if i not in self._made:
+            try:
+                self._made[i] = self._make(self._net, self._degrees[i], self._kernel)
+            except (UnsupportedError, ConvergenceError):
+                self._made[i] = None
+        return self._made[i]

@@ -160,7 +160,7 @@ class EigenTable:
             provenance=provenance,
             kernel=kernel,
             notes=tuple(notes),
-            formulas=MappingProxyType(dict(formulas)),
+            _formulas=dict(formulas),
         )
         for name, entries in ({name: getattr(self, name) for name in _COLUMNS} | dict(formulas)).items():
             if len(entries) != len(values):
@@ -192,6 +192,11 @@ class EigenTable:
     def rows(self) -> Sequence[Eigenvalue]:
         """The rows as a sequence of :class:`Eigenvalue`, each built when it is read."""
         return _Rows(self)
+
+    @property
+    def formulas(self) -> Mapping[str, Sequence]:
+        """The symbolic columns by name; empty unless :func:`eigenspace.with_formulas` made the table."""
+        return MappingProxyType(self._formulas)
 
     @property
     def ring(self):

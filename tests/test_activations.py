@@ -228,16 +228,6 @@ def test_names_rebuild_and_formulas_show(activation):
 
 
 @pytest.mark.parametrize("activation", ALL, ids=name)
-def test_derivative_of_the_dual(activation):
-    """Of the expression, and of the series; the step passes no tangent."""
-    t = sympy.Symbol("t")
-    expected = 0 if activation in (es.step, es.sign) else sympy.diff(activation.dual(t), t)
-    for x in (sympy.Rational(-2, 3), sympy.Rational(1, 7)):
-        difference = activation.dual_derivative(x) - sympy.sympify(expected).subs(t, x)
-        assert abs(sympy.N(difference, 30, maxn=200)) < 1e-25
-
-
-@pytest.mark.parametrize("activation", ALL, ids=name)
 def test_admissibility_is_read_off_the_coefficients(activation):
     zeros = {n for n, a in enumerate(activation.series(40, EXACT)) if a == 0}
     assert set(activation.vanishing(40)) == zeros

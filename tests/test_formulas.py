@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 
 import pytest
 import sympy
@@ -101,6 +102,14 @@ def test_files_hold_no_formulas(tmp_path):
     with pytest.raises(ValueError, match=r"no formulas for 'leading'; use eigenspace.with_formulas"):
         again.to_latex(columns=COLUMNS)
     assert es.with_formulas(again).to_latex(columns=COLUMNS) == table.to_latex(columns=COLUMNS)
+
+
+def test_copies():
+    table = es.with_formulas(es.spectrum(es.mlp(4, 1), "nngp", degree=4))
+    again = pickle.loads(pickle.dumps(table[1:]))
+    assert [f.expr for f in again.formulas["closed_form"]] == [f.expr for f in table.formulas["closed_form"]][1:]
+    with pytest.raises(TypeError):
+        table.formulas["leading"] = ()
 
 
 def test_bad_tables():
