@@ -23,6 +23,7 @@ _NAMES = {
     "eigenvalues": ("eigenvalue", "spectrum"),
     "user_kernels": ("zonal_spectrum",),
     "leading_orders": ("LeadingOrder", "leading_order"),
+    "formulas": ("with_formulas",),
     "index_tables": ("IndexTable", "index_table"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),

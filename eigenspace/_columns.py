@@ -34,6 +34,11 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
     """
     names = DEFAULT if names is None else (names,) if isinstance(names, str) else tuple(names)
     for name in names:
+        if name in _FORMULAS and name not in table.formulas:
+            raise ValueError(
+                f"columns: this table has no formulas for {name!r}; use eigenspace.with_formulas(table), "
+                "also for a table from a file, which holds no formulas"
+            )
         choice("columns", name, _MAKERS)
     digits = positive_integer("digits", digits, "use 1 or more")
     count, gap = len(table), None
@@ -53,6 +58,7 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
         tint = np.insert(tint, gap, 0)
     trace = _render.certain_text(float(table.trace), 0, 6, 2**-50)
     doubts = _error_note(table, "error" in names)
+    explained = tuple(note for name, (*_, note) in _FORMULAS.items() if name in names)
     covered = (f"The rows listed hold {coverage_text(table)} of the trace ({trace}).",) if count else ()
     return _render.Sheet(
         tuple(columns),
@@ -61,7 +67,7 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
         gap,
         tuple(tint.tolist()),
         f"{table.kernel.upper()} eigenvalues of {table.provenance.network}",
-        (*table.notes, *doubts, *covered),
+        (*table.notes, *explained, *doubts, *covered),
         table.provenance.lines(),
     )
 
@@ -207,6 +213,32 @@ def _cumulative(table, shown, digits):
     return _render.Column("cumulative", "sum (%)", cells, align="right", latex=r"sum/\%")
 
 
+#: symbolic columns: heading, heading in LaTeX and in HTML, and what the note says
+_FORMULAS = {
+    "leading": (
+        "leading order", r"$\simeq C d^{-L}$", "≃ <i>C d</i><sup>−<i>L</i></sup>",
+        "The leading order is the first term of the eigenvalue for large input dimension d [Xiao2022].",
+    ),
+    "closed_form": (
+        "closed form", "closed form", "closed form",
+        "Closed forms are exact; (long) is one that eigenspace.closed_form prints, — stands where none is known.",
+    ),
+}  # fmt: skip
+
+
+def _formula_column(name):
+    """Cells of formulas that were given to the table."""
+
+    def make(table, shown, digits):
+        entries = [table.formulas[name][int(i)] for i in shown]
+        texts = [("—", "---") if entry is None else entry.cell(digits) for entry in entries]
+        cells, written = zip(*texts) if texts else ((), ())
+        heading, latex, html, _ = _FORMULAS[name]
+        return _render.Column(name, heading, cells, "formula", latex=latex, html=html, written=written)
+
+    return make
+
+
 _MAKERS: dict[str, Callable[..., _render.Column]] = {
     "degree": _degree,
     "interaction": _interaction,
@@ -220,4 +252,5 @@ _MAKERS: dict[str, Callable[..., _render.Column]] = {
     "bound": _bound,
     "share": _share,
     "cumulative": _cumulative,
+    **{name: _formula_column(name) for name in _FORMULAS},
 }

@@ -256,8 +256,8 @@ def _power(exponent: int) -> str:
 class Column:
     """One column of text. ``kind``: ``number``, ``count``, ``fraction``, ``formula``, ``pattern`` or ``text``.
 
-    ``latex`` and ``html`` override the heading there. ``bar`` draws a bar behind each cell in a notebook: per row the
-    lengths, between 0 and 1, of the parts; ``bar_colours`` has one colour per part.
+    ``latex`` and ``html`` override the heading there, ``written`` the cells in LaTeX. ``bar`` draws a bar behind each
+    cell in a notebook: per row the lengths, between 0 and 1, of the parts; ``bar_colours`` has one colour per part.
     """
 
     name: str
@@ -269,6 +269,7 @@ class Column:
     html: str | None = None
     bar: tuple[tuple[float, ...], ...] | None = None
     bar_colours: tuple[str, ...] = ("#999999",)
+    written: tuple[str, ...] | None = None
 
     def but(self, **changes) -> "Column":
         """The same column with some fields replaced."""
@@ -277,7 +278,12 @@ class Column:
     def with_gap(self, place: int, cell: str) -> "Column":
         """One more cell at ``place``, without a bar."""
         bar = self.bar and (*self.bar[:place], tuple(0.0 for _ in self.bar_colours), *self.bar[place:])
-        return self.but(cells=(*self.cells[:place], cell, *self.cells[place:]), bar=bar)
+        written = self.written and (*self.written[:place], latex_text(cell), *self.written[place:])
+        return self.but(cells=(*self.cells[:place], cell, *self.cells[place:]), bar=bar, written=written)
+
+    def latex_of(self, index: int) -> str:
+        """A cell in LaTeX."""
+        return self.written[index] if self.written else latex_cell(self.cells[index], self.kind)
 
 
 @dataclass(frozen=True)
@@ -386,8 +392,7 @@ def latex(sheet: Sheet, caption: str | None = None, label: str | None = None) ->
             continue
         once = sheet.breaks and index not in sheet.breaks and index - 1 != sheet.gap
         cells = (
-            "" if once and column.name == sheet.repeat else latex_cell(cell, column.kind)
-            for column, cell in zip(sheet.columns, row, strict=True)
+            "" if once and column.name == sheet.repeat else column.latex_of(index) for column in sheet.columns
         )
         lines.append((" & ".join(cells) + r" \\").strip())
     lines += [r"\bottomrule", r"\end{tabular}"]

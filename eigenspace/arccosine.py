@@ -1,29 +1,64 @@
-r"""One rectified layer on one sphere, in closed form.
+r"""One rectified layer on one sphere, in closed form: one text for numbers and for symbols.
 
-For the arc-cosine kernels :math:`\kappa_0(t) = 1 - \arccos(t)/\pi` and :math:`\kappa_1(t) = \int_{-1}^t \kappa_0`, by
-the expectations of the step and of the ramp against Gegenbauer polynomials [Bach2017; BiettiMairal2019],
+The dual of a rectifier of order ``n`` (see `eigenspace.activations.rectified`) is :math:`E[\varphi\varphi]` of the ramp
+:math:`t_+^n` with its own factor on each parity.  By the Funk-Hecke formula its eigenvalues are squares of
+:math:`E[t_+^n P_k]`, and :math:`E[|t|^n P_k]` is the moment of `harmonics.monomial_moment`, continued to all orders:
 
-.. math::
+.. math:: E[u_n P_k] = w_k\,\frac{n!^3}{(2n)!} \Bigl(\frac s2\Bigr)_n\, Q, \qquad
+          Q = \left[\frac{\Gamma(\frac s2)}{\Gamma(\frac{n-k}2 + 1)\,\Gamma(\frac{n+k+s}2)}\right]^2
 
-    E[\kappa_0 P_0] &= \tfrac12, & E[\kappa_0 P_{2m+1}] &=
-    \frac{\rho^2}2 \Bigl( \frac{(2m-1)!!}{\prod_{i<m} (s + 1 + 2i)} \Bigr)^2, \\
-    E[\kappa_1 P_0] &= \frac{s \rho^2}2, \quad E[\kappa_1 P_1] = \frac1{2s}, & E[\kappa_1 P_{2m+2}] &=
-    \frac{s \rho^2}2 \Bigl( \frac{(2m-1)!!}{\prod_{i \le m} (s + 1 + 2i)} \Bigr)^2,
+for a sphere of dimension ``s`` [Bach2017; BiettiMairal2019 for ``n`` = 0, 1], where the weight :math:`w_k` is the
+share ``c`` of the dual for odd ``k - n`` and ``1 - c`` for even.  The tangent kernel follows by the Laplacian,
 
-and 0 for all other degrees, where :math:`s` is the dimension and
+.. math:: E[t\,u_n' P_k] = \frac{n^2 + k(k+s-2)}{2n+s-2}\, E[u_n P_k].
 
-.. math:: \rho = E|t| = \frac{\Gamma(s/2)}{\sqrt\pi\, \Gamma((s+1)/2)}.
-
-``dim`` is an integer, for numbers of the exact ring, or a SymPy symbol, for expressions.
+``dim`` and ``degree`` are integers of Python, for numbers of the exact ring (``flint.fmpq_poly`` in :math:`1/\pi^2`),
+or numbers or symbols of SymPy, for expressions.
 """
 
+from fractions import Fraction
 from functools import lru_cache
-from math import prod
+from math import factorial
+
+#: dimension from which Gamma functions stay as they are: their values have thousands of digits
+HUGE = 1000
 
 
-@lru_cache(maxsize=8)
+def rectified_eigenvalue(power: int, share: Fraction, dim, degree, repeats: tuple[int, int] = (1, 0)):
+    r"""Eigenvalue of :math:`p\,u_n + q\,t\,u_n'` (see the top of this module) for the pair ``repeats`` of ``p, q``.
+
+    ``(1, 0)`` is the NNGP kernel of a layer of order ``power`` and share ``share``; ``(1 + after, 1 + before)`` its
+    NTK, with linear layers after and before it.  No tangent passes a layer of order 0.  Cost: ``O(degree)`` products.
+
+    >>> half = Fraction(1, 2)
+    >>> [rectified_eigenvalue(1, half, 3, 2, (1, q)) for q in (0, 1)], rectified_eigenvalue(1, half, 2, 0)
+    ([3/128, 5/64], 4*x)
+    >>> from sympy.abc import s
+    >>> rectified_eigenvalue(1, half, s, 1), rectified_eigenvalue(1, half, s, 3)
+    (1/(2*s), 0)
+    """
+    n, s, k, of = power, dim, degree, _ratios(dim)
+    c = of(share)
+    if isinstance(k, int):
+        weight, square = c if (k - n) % 2 else 1 - c, _square(n, s, k)
+    else:
+        import sympy
+
+        weight = of(Fraction(1, 2)) + (of(Fraction(1, 2)) - c) * (-1) ** (k - n)
+        square = (_gamma(s / 2, s) / sympy.gamma((n - k) / 2 + 1) / sympy.gamma((s + n + k) / 2)) ** 2
+    rising = _product([s * of(1) / 2 + i for i in range(n)], of)
+    value = weight * of(Fraction(factorial(n) ** 3, factorial(2 * n))) * rising * square
+    if not (n and repeats[1]) or value == 0:
+        return value * repeats[0]
+    factor = repeats[0] + repeats[1] * (n**2 + k * (k + s - 2)) * of(1) / (2 * n + s - 2)
+    return value * (factor if isinstance(dim, int) else factor.factor())
+
+
+@lru_cache(maxsize=8, typed=True)
 def rho_square(dim):
-    r"""The square of :math:`E|t|`: rational in odd dimensions, rational over :math:`\pi^2` in even ones.
+    r"""The square of :math:`\rho = E|t| = \Gamma(s/2) / (\sqrt\pi\,\Gamma((s+1)/2))`.
+
+    Rational in odd dimensions, rational over :math:`\pi^2` in even ones:
 
     .. math:: \rho(2n+1) = \frac1{4^n} \binom{2n}n, \qquad
               \rho(2n+2) = \frac2\pi\, \frac{4^n}{(2n+1) \binom{2n}n}
@@ -34,7 +69,7 @@ def rho_square(dim):
     if not isinstance(dim, int):
         import sympy
 
-        return sympy.gamma(dim / 2) ** 2 / (sympy.pi * sympy.gamma((dim + 1) / 2) ** 2)
+        return (_gamma(dim / 2, dim) / _gamma((dim + 1) / 2, dim)) ** 2 / sympy.pi
     from flint import fmpq, fmpq_poly, fmpz
 
     n = (dim - 1) // 2
@@ -44,72 +79,60 @@ def rho_square(dim):
     return fmpq_poly([0, fmpq(2 * fmpz(4) ** n, (2 * n + 1) * central) ** 2])
 
 
-def step_parts(dim, degree: int) -> tuple:
-    r"""The eigenvalue :math:`E[\kappa_0 P_k] = a + b \rho^2` as the pair of rational functions ``(a, b)``.
+def _square(n: int, s, k: int):
+    r"""The square ``Q`` of the Gamma functions, which are factorials and :math:`\rho` for integer ``n`` and ``k``.
 
-    >>> step_parts(3, 0), step_parts(3, 3), step_parts(3, 4)
-    ((1/2, 0), (0, 1/32), (0, 0))
+    .. math:: \Gamma(\tfrac12 + j) = \sqrt\pi\,(2j-1)!! / 2^j, \qquad
+              \Gamma(\tfrac12 - j) = \sqrt\pi\,(-2)^j / (2j-1)!!
     """
-    one = _one(dim)
-    if degree == 0:
-        return one / 2, one * 0
-    m, odd = divmod(degree, 2)
-    return one * 0, _odd_ratio(dim, m, m) ** 2 / 2 if odd else one * 0
+    of = _ratios(s)
+    odd = (n + k) % 2
+    start = (s + odd) * of(1) / 2
+    below = _product([start + i for i in range((n + k) // 2)], of)
+    if not odd:
+        one = _one(s)
+        return one * 0 if k > n else one / (factorial((n - k) // 2) * below) ** 2
+    j = (n - k + 1) // 2
+    half = _product([of(Fraction(2 * i - 1, 2)) for i in range(1, abs(j) + 1)], of)
+    return (1 / half if j > 0 else half) ** 2 / below**2 * rho_square(s)
 
 
-def ramp_parts(dim, degree: int) -> tuple:
-    r"""The eigenvalue :math:`E[\kappa_1 P_k] = a + b \rho^2` as the pair of rational functions ``(a, b)``.
+def _gamma(x, dim):
+    """The Gamma function, not evaluated in huge dimensions."""
+    import sympy
 
-    >>> ramp_parts(3, 1), ramp_parts(3, 2), ramp_parts(3, 3)
-    ((1/6, 0), (0, 3/32), (0, 0))
-    >>> from sympy.abc import s
-    >>> ramp_parts(s, 2)
-    (0, s/(2*(s + 1)**2))
-    """
-    one = _one(dim)
-    if degree == 1:
-        return one / (2 * dim), one * 0
-    half, odd = divmod(degree, 2)
-    return one * 0, one * 0 if odd else _odd_ratio(dim, half - 1, half) ** 2 * dim / 2
+    return sympy.gamma(x, evaluate=bool(dim.free_symbols) or dim < HUGE)
 
 
-def relu_eigenvalue(kernel: str, dim, degree: int, before: int = 0, after: int = 0):
-    r"""Eigenvalue of one rectified layer on one sphere, with linear layers before and after it.
-
-    .. math:: K = \kappa_1(t), \qquad T = (1 + after)\, \kappa_1(t) + (1 + before)\, t\, \kappa_0(t), \\
-              E[t\, \kappa_0 P_k] = \frac{k}{2k + s - 2} E[\kappa_0 P_{k-1}]
-              + \frac{k + s - 2}{2k + s - 2} E[\kappa_0 P_{k+1}]
-
-    ``kernel`` is ``"nngp"`` or ``"ntk"``.  The result is a polynomial in :math:`1/\pi^2` (``flint.fmpq_poly``), or a
-    SymPy expression.  Cost: ``O(degree)`` products.
-
-    >>> [relu_eigenvalue(kernel, 3, 2) for kernel in ("nngp", "ntk")], relu_eigenvalue("nngp", 2, 0)
-    ([3/128, 5/64], 4*x)
-    """
-    parts = [(1, ramp_parts(dim, degree))]
-    if kernel == "ntk":
-        one, k = _one(dim), degree
-        parts = [(1 + after, parts[0][1])]
-        if k == 0:
-            parts.append((1 + before, step_parts(dim, 1)))
-        else:
-            parts.append(((1 + before) * k * one / (2 * k + dim - 2), step_parts(dim, k - 1)))
-            parts.append(((1 + before) * (k + dim - 2) * one / (2 * k + dim - 2), step_parts(dim, k + 1)))
-    rational, square = (sum(weight * pair[i] for weight, pair in parts) for i in (0, 1))
-    return rational + square * rho_square(dim) if square else rational + 0 * rho_square(dim)
-
-
-def _odd_ratio(dim, m: int, count: int):
-    """``(2m - 1)!!`` over the product of ``dim + 1 + 2i``, ``i < count``."""
-    return _one(dim) * prod(range(1, 2 * m, 2)) / prod(dim + 1 + 2 * i for i in range(count))
-
-
-def _one(dim):
-    """The number 1 of the kind that goes with a dimension."""
+def _ratios(dim):
+    """What makes a ratio of the kind that goes with a dimension."""
     if isinstance(dim, int):
         from flint import fmpq
 
-        return fmpq(1)
+        return lambda x: fmpq(x.numerator, x.denominator)
+    import sympy
+
+    return lambda x: sympy.Rational(x.numerator, x.denominator)
+
+
+def _one(dim):
+    """The number 1 among the results for a dimension."""
+    if isinstance(dim, int):
+        from flint import fmpq_poly
+
+        return fmpq_poly([1])
     import sympy
 
     return sympy.S.One
+
+
+def _product(factors: list, of):
+    """The product, at once where SymPy sorts the factors."""
+    if factors and hasattr(factors[0], "free_symbols"):
+        import sympy
+
+        return sympy.Mul(*factors)
+    total = of(1)
+    for x in factors:
+        total = total * x
+    return total

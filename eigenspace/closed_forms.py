@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb, factorial, prod
 
-from . import _check, rings
+from . import _check
 from ._formula import Formula, assert_exact
 from .activations import ExponentialDual, Rectified
+from .arccosine import HUGE, rectified_eigenvalue
 from .eigenvalues import _degrees, eigenvalue
 from .errors import UnsupportedError
 from .networks import KERNELS, Leaf, Network, _network
+from .rings import EXACT
 
 #: largest number of monomials of a polynomial kernel that is written out
 _MOST_MONOMIALS = 20000
-#: dimension from which Gamma functions stay as they are: their values have thousands of digits
-_HUGE = 2000
+#: what a cell of a table holds: so many characters, and nothing that LaTeX itself lacks
+_CELL, _AMSMATH = 60, (r"\operatorname", r"\begin", r"\binom")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,22 @@ class ClosedForm(Formula):
 
     def __float__(self) -> float:
         return float(self.evaluate(17))
+
+    def cell(self, digits: int = 4) -> tuple[str, str]:
+        r"""The expression as text and as LaTeX, for a table; ``(long)`` where it does not fit.
+
+        >>> from eigenspace import mlp
+        >>> closed_form(mlp(4, 1), 2, "nngp").cell()
+        ('32/(225*pi**2)', '$\\frac{32}{225 \\pi^{2}}$')
+        """
+        import sympy
+
+        bits = max((max(abs(q.p), q.q).bit_length() for q in self.expr.atoms(sympy.Rational)), default=0)
+        if bits < 4 * _CELL and len(text := str(self.expr)) <= _CELL:
+            latex = sympy.latex(self.expr, inv_trig_style="full")
+            if not any(command in latex for command in _AMSMATH):
+                return text, f"${latex}$"
+        return "(long)", "(long)"
 
     def _sympy_(self):
         return self.expr
@@ -171,12 +189,11 @@ def _any_degrees(net: Network, degrees) -> tuple:
 
 def _exact_ring(net: Network, degrees, full: dict, kernel: str):
     """The exact ring, for numbers and polynomial activations; None where it does not apply."""
-    exact = getattr(rings, "EXACT", None)
-    if exact is None or not all(map(_is_polynomial, net.activations)):
+    if not all(map(_is_polynomial, net.activations)):
         return None
     if any(_is_symbolic(part.dim) or _is_symbolic(k) for part, k in full.items()):
         return None
-    value = eigenvalue(net, degrees, kernel, ring=exact).value
+    value = eigenvalue(net, degrees, kernel, ring=EXACT).value
     return value, "moment recursion in rational numbers", ("Smola2001", "AzevedoMenegatto2014")
 
 
@@ -268,45 +285,10 @@ def _activations(part) -> set:
 # one rectifier over one sphere -----------------------------------------------------------------------
 
 
-def _gamma_ratio(s, half_steps):
-    r""":math:`\Gamma(s/2) / \Gamma((s+m)/2)` for an integer ``m``, as a product where ``m`` is even."""
-    import sympy
-
-    s = sympy.sympify(s)
-    if _is_symbolic(half_steps):
-        return sympy.gamma(s / 2) / sympy.gamma((s + half_steps) / 2)
-    start = s if half_steps % 2 == 0 else s + 1
-    below = sympy.Mul(*((start + 2 * i) / 2 for i in range(half_steps // 2)))
-    if half_steps % 2 == 0:
-        return 1 / below
-    evaluate = _is_symbolic(s) or s < _HUGE
-    return sympy.gamma(s / 2, evaluate=evaluate) / sympy.gamma((s + 1) / 2, evaluate=evaluate) / below
-
-
 def _rectified(activation: Rectified, s, k, repeats: tuple[int, int]):
-    r"""One rectifier over one sphere: the square of :math:`E[t_+^n P_k]`, by the Funk-Hecke formula.
-
-    :math:`E[|t|^\nu P_k]` is the moment ``m(k, nu)`` of `harmonics.monomial_moment` continued to all ``nu > -1``; and
-    :math:`E[\kappa_n P_k] = E[t_+^n P_k]^2 / E[t_+^{2n}]`.  The factor of the tangent kernel is the Laplacian:
-    :math:`E[t \kappa_n' P_k] = \frac{n^2 + k(k+s-2)}{2n+s-2} E[\kappa_n P_k]`.
-    """
     import sympy
 
-    n, s = activation.power, sympy.sympify(s)
-    share = sympy.Rational(activation.share)
-    if _is_symbolic(k):
-        weight = sympy.Rational(1, 2) + (sympy.Rational(1, 2) - share) * (-1) ** (k - n)
-        reciprocal = 1 / sympy.gamma((n - k) / 2 + 1)
-    else:
-        weight = share if (k - n) % 2 else 1 - share
-        reciprocal = 1 / sympy.gamma(sympy.Rational(n - k, 2) + 1)
-    rising = sympy.Mul(*((s + 2 * i) / 2 for i in range(n)))
-    front = sympy.Rational(factorial(n) ** 3, factorial(2 * n))
-    value = weight * front * rising * (reciprocal * _gamma_ratio(s, n + k)) ** 2
-    if n and repeats[1] and value != 0:
-        value *= sympy.factor(repeats[0] + repeats[1] * (n**2 + k * (k + s - 2)) / (2 * n + s - 2))
-    else:
-        value *= repeats[0]
+    value = rectified_eigenvalue(activation.power, activation.share, sympy.sympify(s), k, repeats)
     method = "Funk-Hecke formula: the square of the coefficient of a rectified monomial"
     return value, method, ("Bach2017", "BiettiMairal2019", "ChoSaul2009")
 
@@ -343,7 +325,7 @@ def _bessel(s, k, a):
     if s == 1:
         return (sympy.cosh(a), sympy.sinh(a)) if k == 0 else (sympy.sinh(a), sympy.cosh(a))
     half = sympy.sympify(s) / 2
-    if half.is_number and s >= _HUGE:
+    if half.is_number and s >= HUGE:
         # the same function, without numbers of a million digits
         first, second = (
             (a / 2) ** m / sympy.rf(half, m) * sympy.hyper([], [half + m], a**2 / 4) for m in (k, k + 1)
@@ -395,10 +377,7 @@ def _values(chain: list, t):
 
 
 def _is_polynomial(activation) -> bool:
-    import sympy
-
-    t = sympy.Symbol("t")
-    return bool(activation.dual(t).is_polynomial(t))
+    return activation.dual_coefficients is not None
 
 
 def _polynomial(part, full: dict, kernel: str):
@@ -423,8 +402,7 @@ def _polynomials(part, symbols: dict):
         return symbols[part], symbols[part]
     below = [_polynomials(child, symbols) for child in part.children]
     mean, tangent = (sum(pair[i] for pair in below) / sympy.Integer(len(below)) for i in (0, 1))
-    t = sympy.Symbol("t")
-    degree = sympy.degree(part.activation.dual(t), t) * sympy.Poly(mean, *symbols.values()).total_degree()
+    degree = (len(part.activation.dual_coefficients) - 1) * sympy.Poly(mean, *symbols.values()).total_degree()
     count = len(_leaves(part))
     if comb(count + int(degree), count) > _MOST_MONOMIALS:
         raise _unsupported(f"a polynomial of degree {degree} in {count} leaves: it has too many terms to write out")

@@ -9,8 +9,8 @@ so that a class of one part has the eigenvalue of that part over their number, t
 of several parts has 0.
 """
 
-from .activations import relu
-from .arccosine import relu_eigenvalue
+from .activations import Rectified
+from .arccosine import rectified_eigenvalue
 from .classes import Pool
 from .errors import UnsupportedError
 from .moments import root_moments
@@ -47,10 +47,10 @@ def _values(pool: Pool, kernel: str) -> list:
         rows, index = root_moments(pool, kernel, shape.polynomial_degree, EXACT)
         return list(EXACT.column(rows, index).numbers)
     layers = [a for a in shape.chain if not a.keeps_angle]
-    if pool.is_leaf and layers == [relu]:
-        place = next(i for i, a in enumerate(shape.chain) if a == relu)
-        after = len(shape.chain) - 1 - place
-        return [relu_eigenvalue(kernel, shape.dim, int(k), place, after) for k in pool.degree]
+    if pool.is_leaf and len(layers) == 1 and isinstance(layers[0], Rectified):
+        place, layer = shape.chain.index(layers[0]), layers[0]
+        repeats = (len(shape.chain) - place, 1 + place) if kernel == "ntk" else (1, 0)
+        return [rectified_eigenvalue(layer.power, layer.share, shape.dim, int(k), repeats) for k in pool.degree]
     if pool.is_leaf or layers:
         raise UnsupportedError(_missing(shape))
     return _mean(pool, kernel)
@@ -75,14 +75,14 @@ def _mean(pool: Pool, kernel: str) -> list:
 def _missing(shape: Shape) -> str:
     """Which property of a part the exact numbers lack, and the way out."""
     names = ", ".join(a.name for a in shape.chain)
-    others = [a for a in shape.chain if a.dual_coefficients is None and a != relu]
+    others = [a for a in shape.chain if a.dual_coefficients is None and not isinstance(a, Rectified)]
     if others:
         reason = f"the dual of {others[0].name} is no polynomial"
     elif shape.dim is not None:
-        reason = f"the layers ({names}) over one leaf are not a single relu among identities"
+        reason = f"the layers ({names}) over one leaf are not a single rectifier among identities"
     else:
         reason = f"the layers ({names}) bend a mean over {shape.fan_in} parts, and not all duals are polynomials"
     return (
-        f"ring=eigenspace.EXACT needs polynomial activations, or a single relu over single leaves under a linear "
-        f"readout; here {reason}. Use ring=eigenspace.FLOAT, or a ball ring for proved digits"
+        f"ring=eigenspace.EXACT needs polynomial activations, or a single rectifier over single leaves under a "
+        f"linear readout; here {reason}. Use ring=eigenspace.FLOAT, or a ball ring for proved digits"
     )

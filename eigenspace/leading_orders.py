@@ -85,6 +85,24 @@ class LeadingOrder:
             whole = symbols.written(short)
         return sympy.simplify(whole) if whole.count_ops() <= _SHORT else whole
 
+    def cell(self, digits: int = 4) -> tuple[str, str]:
+        r"""The first term :math:`C d^{-L}` with at most ``digits`` digits, as text and as LaTeX, for a table.
+
+        >>> from eigenspace import mlp
+        >>> leading_order(mlp(100, 1), 2, "nngp").cell()
+        ('3.183e-1 d^-2', '$3.183\\times10^{-1}\\,d^{-2}$')
+        """
+        if not self.constant:
+            return "0", "$0$"
+        constant = _render.certain_text(self.constant, 0, digits, 1e-15)
+        number = _render.latex_cell(constant, "number").strip("$")
+        if not self.exponent:
+            return constant, f"${number}$"
+        exact = isinstance(self.exponent, Fraction)
+        power = str(self.exponent) if exact else f"{self.exponent:.4g}"
+        shown = f"({power})" if "/" in power else power
+        return f"{constant} d^-{shown}", rf"${number}\,d^{{-{power}}}$"
+
     def _repr_latex_(self) -> str:
         import sympy
 

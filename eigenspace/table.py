@@ -6,12 +6,13 @@ other. Inside, the table is columnar; rows are built when they are asked for. It
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -111,8 +112,9 @@ class EigenTable:
     ``total_degree`` (int64), ``space``, ``frequency``, ``learning_index`` (:class:`~fractions.Fraction` or float;
     ``inf`` for what is never learned), ``patterns`` (text) and ``degrees`` (tuples over all leaves), the last two
     possibly lazy. ``trace`` is the kernel at all correlations 1: the sum of all eigenvalues with their
-    multiplicities. ``notes`` are sentences shown under the table. The table cannot be changed: its arrays are
-    read-only copies.
+    multiplicities. ``notes`` are sentences shown under the table; ``formulas`` are symbolic columns by name, lazy, with
+    entries that have a ``cell``, or None: see :func:`eigenspace.with_formulas`. The table cannot be changed: its arrays
+    are read-only copies.
 
     Raises :class:`ValueError` for columns of different lengths.
 
@@ -141,6 +143,7 @@ class EigenTable:
         provenance: Provenance,
         kernel: str,
         notes: Sequence[str] = (),
+        formulas: Mapping[str, Sequence] = MappingProxyType({}),
     ):
         self.__dict__.update(
             column=values,
@@ -157,12 +160,13 @@ class EigenTable:
             provenance=provenance,
             kernel=kernel,
             notes=tuple(notes),
+            _formulas=dict(formulas),
         )
-        for name in _COLUMNS:
-            if len(getattr(self, name)) != len(values):
+        for name, entries in ({name: getattr(self, name) for name in _COLUMNS} | dict(formulas)).items():
+            if len(entries) != len(values):
                 raise ValueError(
                     f"{name} must have one entry per eigenvalue ({len(values)}), got "
-                    f"{len(getattr(self, name))}; build all columns from the same classes"
+                    f"{len(entries)}; build all columns from the same classes"
                 )
 
     def __setattr__(self, name, value):
@@ -188,6 +192,11 @@ class EigenTable:
     def rows(self) -> Sequence[Eigenvalue]:
         """The rows as a sequence of :class:`Eigenvalue`, each built when it is read."""
         return _Rows(self)
+
+    @property
+    def formulas(self) -> Mapping[str, Sequence]:
+        """The symbolic columns by name; empty unless :func:`eigenspace.with_formulas` made the table."""
+        return MappingProxyType(self._formulas)
 
     @property
     def ring(self):
@@ -344,8 +353,9 @@ class EigenTable:
 
         The default columns leave out ``error``, since every digit shown is true; the note names the largest error.
         ``columns``: names out of ``degree``, ``interaction``, ``multiplicity``, ``space``, ``frequency``,
-        ``learning_index``, ``eigenvalue``, ``log10``, ``error``, ``bound``, ``share``, ``cumulative``. ``digits``: at
-        most this many, and only true ones. With a ``caption`` (LaTeX source) or a ``label`` the ``tabular`` stands in a
+        ``learning_index``, ``eigenvalue``, ``log10``, ``error``, ``bound``, ``share``, ``cumulative``, and after
+        :func:`eigenspace.with_formulas` ``leading`` and ``closed_form``. ``digits``: at most this many, and only true
+        ones. With a ``caption`` (LaTeX source) or a ``label`` the ``tabular`` stands in a
         ``table``. Returns the text, or writes it to ``path``. Raises :class:`ValueError` for an unknown column.
         """
         return _deliver(
@@ -375,6 +385,8 @@ class EigenTable:
 
     def to_json(self, path=None) -> str | None:
         """JSON from which :meth:`from_json` restores an equal table: exact columns, provenance, notes, schema version.
+
+        Formulas of :func:`eigenspace.with_formulas` are left out; it makes them anew for the restored table.
 
         Integers and fractions are text; floats are numbers, with ``inf`` and ``nan`` as text; degrees are, per row, the
         pairs of an active leaf and its degree.
@@ -440,7 +452,13 @@ class EigenTable:
             provenance=self.provenance,
             kernel=self.kernel,
             notes=self.notes,
+            formulas={name: _Picked.of(entries, indices) for name, entries in self.formulas.items()},
         )
+
+    def with_formula_columns(self, **formulas: Sequence) -> "EigenTable":
+        """The same table with symbolic columns, one entry per row; :func:`eigenspace.with_formulas` makes them."""
+        columns = {name: getattr(self, name) for name in (*_COLUMNS, "trace", "provenance", "kernel", "notes")}
+        return EigenTable(values=self.column, **columns, formulas={**self.formulas, **formulas})
 
     def _indices(self, key) -> np.ndarray:
         """Row indices, all non-negative, of a slice, a boolean mask or integers."""

@@ -11,8 +11,12 @@ the Gauss-Legendre rule in :math:`\theta`
 converges geometrically.  It runs in balls whose precision exceeds the smallness of the eigenvalue, so that the
 cancellation of the oscillating :math:`P_k` costs no digit.  The error of the rule is proved by bounding the integrand
 in a complex ellipse (estimated from a second rule where an activation supplies no such proof); roundings are enclosed
-by the balls.  On a cube the law of the mean correlation is a finite sum, and the
-rule is exact.
+by the balls.  Below other layers, an activation that jumps leaves roots of :math:`\theta` at the ends; the substitution
+
+.. math:: \theta = \pi \int_0^v (x - x^2)^{q-1} dx \Big/ \int_0^1 (x - x^2)^{q-1} dx, \qquad q = 2^m
+
+for ``m`` such layers makes the kernel analytic again.  On a cube the law of the mean correlation is a finite sum, and
+the rule is exact.
 """
 
 from collections.abc import Sequence
@@ -30,6 +34,8 @@ from .harmonics import multiplicity
 from .rings import FLOAT
 
 _MOST_NODES = 20000
+#: largest power of the substitution for layers with a jump
+_MOST_BEND = 16
 #: points of a rule that are worked on together
 _BLOCK = 128
 #: dimension from which the power series is pursued to its highest order, whatever its first terms look like
@@ -83,8 +89,8 @@ class SphereLaw:
         """Number of eigenfunctions of a degree."""
         return multiplicity(self.dim, degree)
 
-    def points(self, nodes: int, bits: int) -> tuple[list, list]:
-        """Correlations and weights, at the working precision."""
+    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
+        """Correlations and weights, at the working precision; the angle goes like ``v**bend`` at the ends."""
         from flint import arb
 
         if self.dim == 1:
@@ -95,6 +101,9 @@ class SphereLaw:
             constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
         points, masses = [], []
         for angle, weight in zip(*legendre(nodes, bits)):
+            if bend > 1:
+                angle, slope = _bent(angle, bend)
+                weight *= slope
             sine, cosine = angle.sin_cos()
             mass = constant * weight * sine ** (self.dim - 2)
             points += [cosine, -cosine]
@@ -134,7 +143,7 @@ class CubeLaw:
         """Number of products of ``degree`` different bits."""
         return comb(self.bits, degree)
 
-    def points(self, nodes: int, bits: int) -> tuple[list, list]:
+    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
         """Correlations and weights, at the working precision."""
         from flint import arb
 
@@ -147,6 +156,22 @@ class CubeLaw:
     def step(self, k: int) -> tuple[int, int, int]:
         """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
         return self.bits, k, self.bits - k
+
+
+def _bend(chain) -> int:
+    """The power ``q`` of the substitution: 2 for every layer with a jump that is followed by another layer."""
+    curved = [a for a in chain if not a.keeps_angle]
+    return min(2 ** sum(a.is_discontinuous for a in curved[:-1]), _MOST_BEND)
+
+
+def _bent(angle, q: int) -> tuple:
+    """The substitution at ``pi v``, for ``v`` up to 1/2, and its derivative."""
+    from flint import arb
+
+    pi = arb.pi()
+    v, scale = angle / pi, arb(q * comb(2 * q - 1, q))
+    integral = sum(arb((-1) ** j * comb(q - 1, j)) / (q + j) * v**j for j in range(q))
+    return pi * scale * v**q * integral, scale * (v * (1 - v)) ** (q - 1)
 
 
 def polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
@@ -170,7 +195,7 @@ def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: i
     """Matrices of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``."""
     from flint import arb, arb_mat
 
-    points, masses = law.points(nodes, bits)
+    points, masses = law.points(nodes, bits, _bend(chain))
     rows = polynomials(law, degrees, points)
     results = [arb_mat(len(degrees), size) for _ in range(1 + tangent)]
     # in blocks of points, so that the powers of all kernel values need not be there at once
@@ -287,10 +312,12 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
             f"an activation supplies no bound in the complex plane; use ring=eigenspace.FLOAT for an estimate"
         )
     nodes = 2 * ceil(0.25 * (max(degrees) + law.extent) + 0.16 * bits + 10)
-    before = None
+    before, bend = None, _bend(chain)
     while nodes <= _MOST_NODES:
-        with precision(bits):
-            tables = _tables(chain, law, degrees, size, tangent, nodes, bits, zeros)
+        # bits for the smallest angle, about nodes**(-2 bend)
+        fine = bits + (ceil(4 * bend * log2(nodes)) if bend > 1 else 0)
+        with precision(fine):
+            tables = _tables(chain, law, degrees, size, tangent, nodes, fine, zeros)
             if before is not None:
                 errors = [_difference(t, b) for t, b in zip(tables, before)]
                 if all(np.all(e < 2.0**-50) for e in errors):

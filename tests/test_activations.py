@@ -29,7 +29,14 @@ RECTIFIED = [
     es.rectified_monomial(6),
 ]
 SMOOTH = [es.rbf(0.25), es.rbf(0.7), es.exponential(1), es.exponential(-0.5), es.exponential(Fraction(4, 3))]
-ALL = RECTIFIED + SMOOTH
+POLYNOMIAL = [
+    es.identity,
+    es.monomial(3),
+    es.hermite(4),
+    es.polynomial((0, 1, -1)),
+    es.polynomial((2, "-1/3", 0, 1)),
+]
+ALL = RECTIFIED + SMOOTH + POLYNOMIAL
 name = lambda a: a.name
 EXACT = type("Exact", (), {"name": "exact"})()
 
@@ -43,7 +50,7 @@ def function(activation):
 
 def expectation(activation, t):
     """E[phi(z1) phi(z2)] at correlation t."""
-    if activation in SMOOTH:
+    if activation not in RECTIFIED:
         # Gauss-Hermite in two variables
         x, w = np.polynomial.hermite_e.hermegauss(80)
         w, t = w / w.sum(), float(t)
@@ -61,7 +68,7 @@ def expectation(activation, t):
 
 @pytest.mark.parametrize("activation", ALL, ids=name)
 def test_dual_is_the_gaussian_expectation(activation):
-    tolerance = 1e-13 if activation in SMOOTH else 1e-24
+    tolerance = 1e-24 if activation in RECTIFIED else 1e-13
     with mpmath.workdps(30):
         for t in (sympy.Rational(-9, 10), sympy.Rational(-1, 3), 0, sympy.Rational(3, 5)):
             t = sympy.Rational(t)
@@ -215,9 +222,26 @@ def test_names_rebuild_and_formulas_show(activation):
     assert eval(repr(activation), {"eigenspace": es, "Fraction": Fraction}) == activation
     assert hash(eval(repr(activation), {"eigenspace": es, "Fraction": Fraction})) == hash(activation)
     shown = activation._repr_latex_()
-    assert r"\varphi(z) =" in shown and r"\varphi^*(t) =" in shown
+    assert r"\varphi(z) =" in shown and r"\varphi^*(t) =" in shown and r"(\varphi^*)'(t) =" in shown
     text = activation.to_latex()
     assert text.startswith("% eigenspace.") and r"\begin{aligned}" in text
+
+
+@pytest.mark.parametrize("activation", ALL, ids=name)
+def test_admissibility_is_read_off_the_coefficients(activation):
+    zeros = {n for n, a in enumerate(activation.series(40, EXACT)) if a == 0}
+    assert set(activation.vanishing(40)) == zeros
+    assert activation.is_admissible is (zeros == {0})
+
+
+def test_hermite_coefficients_of_high_polynomials():
+    act = es.polynomial([Fraction((-1) ** (n // 2), n + 1) for n in range(41)])
+    found = act.hermite(43)
+    assert sum(a**2 for a in found) == 1 and found[41:] == [0, 0, 0]
+    z = sympy.Symbol("z")
+    he = sum(a / sympy.sqrt(sympy.factorial(n)) * sympy.hermite_prob(n, z) for n, a in enumerate(found))
+    assert abs(sympy.N((he - act.formula(z)).subs(z, sympy.Rational(5, 3)), 30, maxn=500)) < 1e-25
+    assert es.hermite(200).hermite(200)[-3:] == [0, 0, 1]
 
 
 def test_special_cases_are_the_same_objects():

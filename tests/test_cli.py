@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 
@@ -119,6 +120,15 @@ def test_table_in_a_terminal_is_a_rich_table(run, monkeypatch):
         ("mlp 6 --depth 2 --activation monomial:2", lambda: es.mlp(6, 2, activation=es.monomial(2))),
         ("mlp 6 --depth 1 --activation polynomial:0,1/3,1",
          lambda: es.mlp(6, 1, activation=es.polynomial((0, "1/3", 1)))),
+        ("mlp 6 --depth 1 --activation step", lambda: es.mlp(6, 1, activation=es.step)),
+        ("mlp 6 --depth 1 --activation sign", lambda: es.mlp(6, 1, activation=es.sign)),
+        ("mlp 6 --depth 1 --activation absolute", lambda: es.mlp(6, 1, activation=es.absolute)),
+        ("mlp 6 --depth 1 --activation leaky_relu:0.1", lambda: es.mlp(6, 1, activation=es.leaky_relu(0.1))),
+        ("mlp 6 --depth 1 --activation leaky_relu:-1/3",
+         lambda: es.mlp(6, 1, activation=es.leaky_relu(Fraction(-1, 3)))),
+        ("mlp 6 --depth 1 --activation rectified_monomial:2",
+         lambda: es.mlp(6, 1, activation=es.rectified_monomial(2))),
+        ("mlp 6 --depth 1 --activation exponential:0.5", lambda: es.mlp(6, 1, activation=es.exponential(0.5))),
         ("cnn 40 --filters 2,3", lambda: es.cnn(40, (2, 3))),
         ("cnn 40 --filters 2 --positions 3", lambda: es.cnn(40, (2,), 3)),
     ],
@@ -263,6 +273,14 @@ def test_version(run):
         ("table mlp 10 --depth 2 --activation rbf", ["--activation", "rbf:0.25"]),
         ("table mlp 10 --depth 2 --activation rbf:x", ["--activation", "rbf:0.25"]),
         ("table mlp 10 --depth 2 --activation relu:1", ["--activation", "relu"]),
+        ("table mlp 10 --depth 2 --activation relu6", ["leaky_relu:0.1", "rectified_monomial:2", "exponential:0.5"]),
+        ("table mlp 10 --depth 2 --activation step:1", ["--activation step", "no parameters"]),
+        ("table mlp 10 --depth 2 --activation leaky_relu", ["1 parameter", "leaky_relu:0.1"]),
+        ("table mlp 10 --depth 2 --activation leaky_relu:1/0", ["a number", "leaky_relu:0.1"]),
+        ("table mlp 10 --depth 2 --activation leaky_relu:nan", ["a number", "leaky_relu:0.1"]),
+        ("table mlp 10 --depth 2 --activation rectified_monomial:2.5", ["integer", "rectified_monomial:2"]),
+        ("table mlp 10 --depth 2 --activation rectified_monomial:-1", ["n must be", "step"]),
+        ("table mlp 10 --depth 2 --activation exponential:0", ["b must be", "other than 0"]),
         ("table mlp 10 --depth 2 --activation hermite:2.5", ["--activation", "integer", "hermite:3"]),
         ("table mlp 10 --depth 2 --activation hermite:0", ["n must be", "constant"]),
         ("table mlp 10 --depth 2 --activation polynomial:1,x", ["coefficients", "'x'"]),

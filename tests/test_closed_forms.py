@@ -151,14 +151,7 @@ def test_polynomials_of_any_depth():
     assert expr(net, {0: 1}) == 1 / (2 * D) and sympy.simplify(expr(net, {1: 1}, "ntk") - 2 / D) == 0
     assert expr(net, {0: 1, 1: 1}) == 0 and expr(es.mlp(D, 1, activation=es.identity), 3) == 0
 
-    class Square(type(es.identity)):
-        name = "square"
-        keeps_angle = False
-
-        def dual(self, t):
-            return (2 * sympy.sympify(t) ** 2 + 1) / 3
-
-    part = es.node([es.node([es.leaf(D), es.leaf(3)], activation=Square())], activation=Square())
+    part = es.node([es.node([es.leaf(D), es.leaf(3)], activation=es.monomial(2))], activation=es.monomial(2))
     net, t, u = es.network([part]), sympy.Symbol("t"), sympy.Symbol("u")
     mean = (t + u) / 2
     inner, outer = (2 * mean**2 + 1) / 3, (2 * ((2 * mean**2 + 1) / 3) ** 2 + 1) / 3
@@ -171,6 +164,40 @@ def test_polynomials_of_any_depth():
             weight = sympy.Rational(3, 4) * (1 - t**2) * five / five.subs(t, 1) * three / 2
             expected = sympy.integrate(sympy.integrate(sympy.expand(value * weight), (t, -1, 1)), (u, -1, 1))
             assert es.closed_form(net, degrees, kernel).expr.subs(D, 5) == expected
+
+
+POLYNOMIALS = {
+    "sphere": (lambda d: es.mlp(d, 1, activation=es.monomial(4)), [(0,), (1,), (2,), (4,), (5,)]),
+    "deep": (lambda d: es.mlp(d, 3, activation=es.polynomial((0, 1, -1))), [(0,), (1,), (3,), (8,), (9,)]),
+    "Hermite, two spheres": (lambda d: es.mlp(d, 2, leaves=2, activation=es.hermite(3)), [(0, 0), (1, 0), (4, 3)]),
+    "tree": (lambda d: es.cnn(d, (1, 2), activation=es.polynomial((1, "1/3", 1))), [(0, 0), (2, 0), (2, 1), (1, 4)]),
+    "positions": (lambda d: es.cnn(d, (1,), 3, activation=es.monomial(3)), [(0, 0, 0), (0, 3, 0), (1, 1, 0)]),
+    "dense": (lambda d: es.cnn(d, (1,), 2, head="dense", activation=es.hermite(2)), [(0, 0), (2, 2), (4, 0)]),
+}
+
+
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+@pytest.mark.parametrize("case", POLYNOMIALS)
+def test_polynomials_in_numbers_and_symbols(case, kernel):
+    """The moment recursion in rational numbers; term by term where the dimension is a symbol; and the floats."""
+    make, requests = POLYNOMIALS[case]
+    for degrees in requests:
+        general = expr(make(D), degrees, kernel)
+        assert general.free_symbols <= {D} and general.is_rational_function(D)
+        for dim in (2, 3, 7, 10**6):
+            found, row = expr(make(dim), degrees, kernel), es.eigenvalue(make(dim), degrees, kernel)
+            assert isinstance(found, sympy.Rational) and general.subs(D, dim) == found
+            assert (found == 0) == (row.value == 0)
+            assert float(found) == pytest.approx(row.value, rel=2 * row.error + 1e-15)
+
+
+def test_polynomials_of_high_degree_are_found_in_numbers_only():
+    net = es.mlp(5, 1, leaves=4, activation=es.hermite(40))
+    form = es.closed_form(net, (10, 8, 6, 4), "nngp")
+    assert isinstance(form.expr, sympy.Rational) and form.method == "moment recursion in rational numbers"
+    assert float(form) == pytest.approx(es.eigenvalue(net, (10, 8, 6, 4), "nngp").value, rel=1e-13)
+    with pytest.raises(es.UnsupportedError, match="too many terms"):
+        es.closed_form(es.mlp(D, 1, leaves=4, activation=es.hermite(40)), (10, 8, 6, 4))
 
 
 def test_result():

@@ -29,6 +29,12 @@ TABLES = {
     "columns": lambda: es.spectrum(es.cnn(12, (1, 4), 4, head="dense"), degree=3).to_latex(
         columns=["interaction", "multiplicity", "learning_index", "eigenvalue", "error", "share"], digits=12
     ),
+    "formulas": lambda: es.with_formulas(es.spectrum(es.mlp(4, 1), degree=12)).to_latex(
+        columns=["degree", "eigenvalue", "leading", "closed_form"], caption="One layer, in formulas"
+    ),
+    "formulas of a cube": lambda: es.with_formulas(es.spectrum(es.mlp(1, 2, leaves=3))).to_latex(
+        columns=["interaction", "eigenvalue", "leading", "closed_form"]
+    ),
     "tiny": lambda: es.spectrum(es.mlp(10**6, 3), degree=60).to_latex(caption="Far below the smallest float"),
 }
 

@@ -98,12 +98,18 @@ def test_flags(act):
     assert again == act
 
 
+def with_dual(*coefficients):
+    """A polynomial known by its dual alone, whose Hermite coefficients need not be fractions."""
+    act = es.activations.Polynomial("given", ())
+    vars(act)["dual_coefficients"] = tuple(Fraction(c, sum(coefficients)) for c in coefficients)
+    return act
+
+
 def test_a_dual_that_touches_zero_is_not_negative():
     # (1 + t)^2 / 4 is the dual of squared Hermite coefficients 1, 2, 1; (1 + t)/2 vanishes at -1 only
-    assert es.activations.Polynomial("touch", (Fraction(1, 4), Fraction(1, 2), Fraction(1, 4))).is_nonnegative
+    assert with_dual(1, 2, 1).is_nonnegative
     assert es.polynomial((1, 1)).is_nonnegative and not es.polynomial((1, 2)).is_nonnegative
-    quarter = es.activations.Polynomial("inside", tuple(Fraction(n, 9) for n in (1, 4, 4)))  # (1 + 2t)^2 / 9
-    assert quarter.is_nonnegative
+    assert with_dual(1, 4, 4).is_nonnegative  # (1 + 2t)^2 / 9
 
 
 @pytest.mark.parametrize(

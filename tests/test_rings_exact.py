@@ -17,7 +17,7 @@ from flint import acb, arb, fmpq, fmpq_poly
 
 import eigenspace as es
 from eigenspace._flint import precision
-from eigenspace.arccosine import ramp_parts, relu_eigenvalue, rho_square, step_parts
+from eigenspace.arccosine import rectified_eigenvalue, rho_square
 from eigenspace.duals import layer_matrix
 from eigenspace.harmonics import gegenbauer, monomial_moment, multiplicity
 from eigenspace.rings import EXACT, ExactColumn, named
@@ -374,17 +374,50 @@ def test_known_values_of_one_rectified_layer():
             assert not value.has(sympy.Float) and not value.atoms(sympy.Symbol)
 
 
-@both
+@pytest.mark.parametrize("power", [0, 1, 2, 5])
 @pytest.mark.parametrize("k", [0, 1, 2, 3, 4, 9, 12])
-def test_symbols_for_the_dimension(k, kernel):
-    s = sympy.Symbol("s", positive=True)
-    expression = relu_eigenvalue(kernel, s, k)
-    for dim in (1, 2, 3, 4, 7, 30):
-        exact = ExactColumn((relu_eigenvalue(kernel, dim, k),))[0]
-        assert sympy.simplify(expression.subs(s, dim) - exact) == 0
-    for parts in (step_parts, ramp_parts):
-        for a, b in zip(parts(s, k), parts(11, k)):
-            assert a.subs(s, 11) == sympy.Rational(int(b.p), int(b.q))
+def test_symbols_for_the_dimension(k, power):
+    s, share = sympy.Symbol("s", positive=True), Fraction(1, 3)
+    for repeats in [(1, 0), (2, 3)]:
+        expression = rectified_eigenvalue(power, share, s, k, repeats)
+        for dim in (1, 2, 3, 4, 7, 30):
+            exact = ExactColumn((rectified_eigenvalue(power, share, dim, k, repeats),))[0]
+            assert sympy.simplify(expression.subs(s, dim) - exact) == 0
+
+
+RECTIFIERS = (
+    es.step, es.sign, es.absolute, es.leaky_relu(Fraction(1, 10)), es.rectified_monomial(2), es.rectified_monomial(5),
+)  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize("activation", RECTIFIERS, ids=str)
+def test_every_rectifier_against_its_series(activation, kernel):
+    """The sum of coefficients times moments, which falls fast in high dimension."""
+    with mpmath.workdps(40):
+        series = [mpmath.mpf(str(sympy.N(a, 40))) for a in activation.series(90, es.EXACT)]
+        for dim in (400, 601):
+            for k in (0, 1, 2, 3, 6, 9):
+                value = es.eigenvalue(es.mlp(dim, 1, activation=activation), k, kernel, ring=es.EXACT).value
+                assert not value.has(sympy.Float)
+                expected = sum(
+                    a * (1 + n * (kernel == "ntk" and activation.power > 0)) * mpmath.mpf(m.numerator) / m.denominator
+                    for n, a in enumerate(series)
+                    for m in [monomial_moment(dim, k, n)]
+                )
+                assert abs(in_mpmath(value) - expected) <= mpmath.mpf(10) ** -18 * expected
+                assert (value == 0) == (expected == 0)
+
+
+@both
+def test_rectifiers_at_the_ends(kernel):
+    for activation in RECTIFIERS:
+        for dim, k in [(1, 0), (1, 1), (3, 201), (10**6, 200), (10**6, 201)]:
+            net = es.mlp(dim, 1, activation=activation)
+            value, other = es.eigenvalue(net, k, kernel, ring=es.EXACT), es.eigenvalue(net, k, kernel)
+            assert value.bound == "exact" and (value.value == 0) == (other.value == 0 and other.log10 == -inf)
+            if value.value != 0:
+                assert value.log10 == pytest.approx(other.log10, rel=1e-14, abs=1e-14 + other.error)
 
 
 def test_square_of_the_mean_modulus():

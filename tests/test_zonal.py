@@ -238,3 +238,73 @@ def test_degree_beyond_what_the_rule_can_do_is_an_error_that_names_the_knob(monk
     monkeypatch.setattr(FloatRing, "settled", -1.0)
     with pytest.raises(es.ConvergenceError, match="degree"):
         chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), sphere_series(3, [0, 9]), [0, 9], 2, False)
+
+
+# layers that jump ----------------------------------------------------------------------------------------------------
+
+
+def jump_by_quadrature(net, dim, k, kernel):
+    """``E[K P_k]`` by tanh-sinh rules between the extrema of ``cos(k angle)``, which stand the roots at the ends."""
+    values = {
+        "step": lambda t: (1 - mpmath.acos(t) / mpmath.pi, 0),
+        "sign": lambda t: (2 * mpmath.asin(t) / mpmath.pi, 0),
+        "relu": lambda t: (
+            (mpmath.sqrt(1 - t * t) + (mpmath.pi - mpmath.acos(t)) * t) / mpmath.pi,
+            1 - mpmath.acos(t) / mpmath.pi,
+        ),
+        "absolute": lambda t: (
+            2 * (mpmath.sqrt(1 - t * t) + t * mpmath.asin(t)) / mpmath.pi,
+            2 * mpmath.asin(t) / mpmath.pi,
+        ),
+    }
+
+    def integrand(angle):
+        value = tangent = mpmath.cos(angle)
+        for activation in net:
+            value, slope = values[activation](value)
+            tangent = value + slope * tangent
+        zonal = mpmath.cos(k * angle) if dim == 2 else mpmath.legendre(k, mpmath.cos(angle))
+        return (value if kernel == "nngp" else tangent) * zonal * mpmath.sin(angle) ** (dim - 2)
+
+    pieces = [mpmath.pi * i / max(k, 2) for i in range(max(k, 2) + 1)]
+    return mpmath.quad(integrand, pieces) / (mpmath.pi if dim == 2 else 2)
+
+
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+@pytest.mark.parametrize(
+    "net, dim, k",
+    [
+        (("step", "step"), 2, 3),
+        (("step", "step"), 3, 5),
+        (("sign", "sign"), 2, 3),
+        (("step", "step", "step"), 2, 4),
+        (("step", "relu"), 2, 6),
+        (("relu", "step", "absolute"), 3, 4),
+        (("step", "sign", "relu"), 2, 1),
+        (("sign",) * 6, 3, 1),
+    ],
+    ids=str,
+)
+def test_jumps_below_other_layers(net, dim, k, kernel):
+    part = es.leaf(dim)
+    for activation in net:
+        part = es.node([part], getattr(es, activation))
+    row = es.eigenvalue(es.network([part]), k, kernel)
+    with mpmath.workdps(40):
+        expected = float(jump_by_quadrature(net, dim, k, kernel))
+    assert row.value == pytest.approx(expected, rel=row.error + 2e-16) and row.error < 1e-10
+
+
+def test_jumps_at_high_degree():
+    row = es.eigenvalue(es.mlp(2, 2, activation=es.step), 160, "nngp")
+    with mpmath.workdps(30):
+        expected = float(jump_by_quadrature(("step", "step"), 2, 160, "nngp"))
+    assert row.value == pytest.approx(expected, rel=row.error + 2e-16) and row.error < 1e-13
+    # on the sphere in floats, by another substitution: the kernel 1 - 2 asin(sqrt(angle / (2 pi))) / pi of angle = u**2
+    x, w = np.polynomial.legendre.leggauss(3000)
+    u = np.sqrt(np.pi) * (1 + x) / 2
+    kernel = 1 - 2 * np.arcsin(u / np.sqrt(2 * np.pi)) / np.pi
+    legendre = np.polynomial.legendre.legval(np.cos(u**2), [0] * 160 + [1])
+    expected = np.sum(w * kernel * legendre * np.sin(u**2) * u) * np.sqrt(np.pi) / 2
+    row = es.eigenvalue(es.mlp(3, 2, activation=es.step), 160, "nngp")
+    assert row.value == pytest.approx(expected, rel=1e-7) and row.error < 1e-13

@@ -70,6 +70,8 @@ class Activation(Formula, ABC):
     is_semi_admissible: bool | None = None
     #: whether the coefficients of the dual fall like a power of their index, in steps of one half
     is_algebraic = False
+    #: whether the activation jumps, so that small angles come out like their square roots
+    is_discontinuous = False
     #: whether the dual is nowhere negative on [-1, 1]
     is_nonnegative = False
     #: whether the dual is the identity, so that the angle of the kernel stays
@@ -158,6 +160,7 @@ class Activation(Formula, ABC):
         if formula is not None:
             yield rf"\varphi(z) = {sympy.latex(formula)}"
         yield rf"\varphi^*(t) = {sympy.latex(self.dual(t))}"
+        yield rf"(\varphi^*)'(t) = {sympy.latex(self.dual_derivative(t))}"
 
     def _origin(self):
         yield f"eigenspace.{self.name}; normalised activation and its dual"

@@ -53,6 +53,18 @@ class Identity(Activation):
         """Dual and derivative dual of a series."""
         return g, g * 0 + 1
 
+    def hermite(self, order: int) -> list:
+        """Exact Hermite coefficients: 1 at the first, 0 at all others."""
+        import sympy
+
+        return [sympy.Integer(int(n == 1)) for n in range(_check.nonnegative_integer("order", order) + 1)]
+
+    def formula(self, z):
+        """``z`` itself."""
+        import sympy
+
+        return sympy.sympify(z)
+
 
 #: a linear layer
 identity = Identity()
@@ -60,7 +72,8 @@ identity = Identity()
 
 @dataclass(frozen=True, repr=False)
 class Polynomial(Activation):
-    r"""A polynomial, known by the coefficients of its dual: made by `polynomial`, `monomial` or `hermite`.
+    r"""A polynomial, known by its Hermite coefficients and those of its dual: made by `polynomial`, `monomial` or
+    `hermite`.
 
     .. math:: \varphi^*(t) = \sum_{k=0}^n a_k t^k, \qquad (\varphi^*)'(t) = \sum_{k=1}^n k\, a_k t^{k-1}, \qquad
               a_k \ge 0, \quad \sum_k a_k = 1
@@ -69,9 +82,19 @@ class Polynomial(Activation):
     """
 
     name: str
-    dual_coefficients: tuple[Fraction, ...]
+    #: the coefficients ``b_k`` over the Hermite polynomials, before the activation is normalised
+    projections: tuple[Fraction, ...]
 
     citations = ("Daniely2016",)
+
+    @cached_property
+    def dual_coefficients(self) -> tuple[Fraction, ...]:
+        """The coefficients ``a_k`` of the dual."""
+        return tuple(factorial(k) * b**2 / self._square_norm for k, b in enumerate(self.projections))
+
+    @cached_property
+    def _square_norm(self) -> Fraction:
+        return sum(factorial(k) * b**2 for k, b in enumerate(self.projections))
 
     @property
     def keeps_angle(self) -> bool:
@@ -112,28 +135,51 @@ class Polynomial(Activation):
         return _horner(self._floats, np.asarray(t, dtype=float))
 
     def on_ball(self, t):
-        """Dual and derivative dual at a ball."""
-        return _horner(self._exact, t)
+        """Dual and derivative dual at a ball; the dual is exact at ``t = 1``."""
+        value, slope = _horner(self._exact, t)
+        return t if t == 1 else value, slope
 
     def on_series(self, g):
         """Dual and derivative dual of a series."""
         return _horner(self._exact, g)
 
-    def series(self, order: int, ring=None) -> list:
-        """Coefficients of the dual; SymPy numbers in the exact ring.
+    def _exact_series(self, order: int) -> list:
+        """Coefficients of the dual as SymPy numbers.
 
         >>> from eigenspace import EXACT
         >>> hermite(2).series(3), monomial(2).series(3, EXACT)
         ([0.0, 0.0, 1.0, 0.0], [1/3, 0, 2/3, 0])
         """
-        if ring is None or ring.name != "exact":
-            return super().series(order, ring)
         import sympy
 
-        order = _check.nonnegative_integer("order", order)
         kept = self.dual_coefficients[: order + 1]
         kept += (Fraction(0),) * (order + 1 - len(kept))
         return [sympy.Rational(*a.as_integer_ratio()) for a in kept]
+
+    def hermite(self, order: int) -> list:
+        r"""Exact Hermite coefficients :math:`\operatorname{sign}(b_k) \sqrt{a_k}`.
+
+        >>> polynomial((0, 1, -1)).hermite(3)
+        [-1/2, 1/2, -sqrt(2)/2, 0]
+        """
+        import sympy
+
+        order = _check.nonnegative_integer("order", order)
+        signs = [(b > 0) - (b < 0) for b in self.projections] + [0] * (order + 1)
+        return [sign * sympy.sqrt(a) for sign, a in zip(signs, self._exact_series(order))]
+
+    def formula(self, z):
+        r"""The normalised activation itself, :math:`\sum_n c_n z^n / \sqrt{\sum_k k!\,b_k^2}`.
+
+        >>> from sympy.abc import z
+        >>> monomial(2).formula(z), hermite(2).formula(z)
+        (sqrt(3)*z**2/3, sqrt(2)*(z**2 - 1)/2)
+        """
+        import sympy
+
+        z, powers = sympy.sympify(z), _over(self.projections, -1)
+        scale = sympy.sqrt(1 / sympy.Rational(*self._square_norm.as_integer_ratio()))
+        return scale * sympy.Add(*(sympy.Rational(*c.as_integer_ratio()) * z**n for n, c in enumerate(powers)))
 
     @cached_property
     def _floats(self) -> list[float]:
@@ -178,7 +224,7 @@ def polynomial(coefficients: Iterable) -> Polynomial:
     """
     values = _fractions(coefficients)
     text = ", ".join(str(c) if c.denominator == 1 else repr(str(c)) for c in values)
-    return Polynomial(f"polynomial(({text}))", _dual_coefficients(values))
+    return Polynomial(f"polynomial(({text}))", _over(values))
 
 
 def monomial(n: int) -> Polynomial:
@@ -188,7 +234,7 @@ def monomial(n: int) -> Polynomial:
     (Fraction(0, 1), Fraction(3, 5), Fraction(0, 1), Fraction(2, 5))
     """
     n = _degree(n)
-    return Polynomial(f"monomial({n})", _dual_coefficients([Fraction(0)] * n + [Fraction(1)]))
+    return Polynomial(f"monomial({n})", _over([Fraction(0)] * n + [Fraction(1)]))
 
 
 def hermite(n: int) -> Polynomial:
@@ -208,18 +254,24 @@ def _degree(n) -> int:
     return _check.integer("n", n, 1, _MOST_DEGREE, way_out)
 
 
-def _dual_coefficients(coefficients) -> tuple[Fraction, ...]:
-    """Squared Hermite coefficients, normalised (see the top of this module).  Cost: ``O(n**2)`` fractions."""
+def _over(coefficients, sign: int = 1) -> tuple[Fraction, ...]:
+    r"""From the coefficients over powers to those over Hermite polynomials (see the top of this module).
+
+    With ``sign = -1`` back to powers: :math:`He_n = \sum_i \frac{(-1)^i n!}{2^i i! (n-2i)!} z^{n-2i}`.
+    Cost: ``O(n**2)`` fractions.
+    """
     size = len(coefficients)
-    squares = []
-    for k in range(size):
-        terms = (
-            coefficients[n] * (factorial(n) // ((1 << i) * factorial(i) * factorial(k)))
-            for i, n in enumerate(range(k, size, 2))
+    return tuple(
+        sum(
+            (
+                sign**i * coefficients[n] * (factorial(n) // ((1 << i) * factorial(i) * factorial(k)))
+                for i, n in enumerate(range(k, size, 2))
+                if coefficients[n]
+            ),
+            Fraction(0),
         )
-        squares.append(factorial(k) * sum(terms, Fraction(0)) ** 2)
-    total = sum(squares)
-    return tuple(a / total for a in squares)
+        for k in range(size)
+    )
 
 
 def _fractions(coefficients) -> list[Fraction]:

@@ -117,6 +117,11 @@ class Rectified(Activation):
         return self.power > 0
 
     @property
+    def is_discontinuous(self) -> bool:
+        r"""For order 0: :math:`1 - \varphi^*` falls like the angle itself."""
+        return self.power == 0
+
+    @property
     def is_nonnegative(self) -> bool:
         """Since ``alpha_1(t) >= abs(t)``, and a rectified monomial is nowhere negative itself."""
         return self.share >= _HALF if self.power == 1 else self.share == _HALF

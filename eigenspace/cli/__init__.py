@@ -89,8 +89,9 @@ HeadOption = Annotated[
 ActivationOption = Annotated[
     str,
     typer.Option(
-        metavar="relu|identity|rbf:GAMMA|hermite:N|monomial:N|polynomial:C0,C1,...",
-        help="The activation.",
+        metavar="NAME or NAME:PARAMETER",
+        help="The activation: relu, identity, step, sign, absolute, leaky_relu:SLOPE, rectified_monomial:N, rbf:GAMMA, "
+        "exponential:B, hermite:N, monomial:N or polynomial:C0,C1,...",
         rich_help_panel=_NETWORK,
     ),
 ]

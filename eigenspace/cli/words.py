@@ -18,8 +18,11 @@ _PARAMETERS = {
     "hermite": ("3", int),
     "monomial": ("2", int),
     "polynomial": ("0,1,1/2", lambda text: text.split(",")),
+    "leaky_relu": ("0.1", Fraction),
+    "rectified_monomial": ("2", int),
+    "exponential": ("0.5", Fraction),
 }
-_ACTIVATIONS = ("relu", "identity", *_PARAMETERS)
+_ACTIVATIONS = ("relu", "identity", "step", "sign", "absolute", *_PARAMETERS)
 
 
 def read_network(architecture, dim, depth, leaves, filters, positions, head, activation):
@@ -94,7 +97,7 @@ def read_activation(text):
         return getattr(es, name)
     try:
         parameter = kind(words[0])
-    except ValueError:
+    except (ValueError, ZeroDivisionError):
         rule = "an integer" if kind is int else "a number"
         raise ValueError(f"--activation {name} takes {rule}, got {text!r}; use {name}:{example}") from None
     return getattr(es, name)(parameter)
