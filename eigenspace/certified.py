@@ -165,24 +165,34 @@ def truncation_orders(pool: Pool, orders: Sequence[int]) -> list[int]:
 def slowest(shape: Shape, kernel: str) -> float:
     """Exponent of the slowest power series in a tree: of the join with the fewest directions out of the corner.
 
-    ``inf`` where the coefficients of some dual do not fall like a power.
+    ``inf`` where the coefficients of some dual do not fall like a power, or have gaps between powers.
     """
-    found = [inf]
-    if not all(a.is_algebraic or a.keeps_angle for a in shape.chain):
+    if shape.dim is not None or shape.is_cube:
         return inf
-    if shape.chain and shape.dim is None and not shape.is_cube:
-        found.append(shape.corner + (0.5 if kernel == "ntk" else 1.5))
-    return min(found + [slowest(child, kernel) for child, _ in shape.groups if child.height > 0])
+    if has_gaps(shape) or not all(a.is_algebraic or a.keeps_angle for a in shape.chain):
+        return inf
+    own = shape.corner + (0.5 if kernel == "ntk" else 1.5) if shape.chain else inf
+    return min([own, *(slowest(child, kernel) for child, _ in shape.groups)])
+
+
+def has_gaps(shape: Shape) -> bool:
+    """Whether a polynomial of degree 2 or more is among the duals: its powers show in truncated sums as steps."""
+    return any((degree((a,)) or 1) > 1 for a in shape.chain) or any(has_gaps(child) for child, _ in shape.groups)
 
 
 def interpolating_joins(shape: Shape):
     """The joins that can interpolate: an activation over means of single leaves and cubes, nothing cut off below."""
     if shape.dim is None and not shape.is_cube:
-        if degree(shape.chain) is None and all(child.dim is not None or child.is_cube for child, _ in shape.groups):
+        if degree(shape.chain) is None and all(_is_clean(child) for child, _ in shape.groups):
             if 0 < shape.corner <= MOST_CORNER:
                 yield shape
         for child, _ in shape.groups:
             yield from interpolating_joins(child)
+
+
+def _is_clean(child: Shape) -> bool:
+    """Whether the moments of a part are known to any precision: a leaf, or a chain over one that goes by a rule."""
+    return (child.dim is not None or child.is_cube) and (not child.chain or degree(child.chain) is None)
 
 
 def is_folded(join: Shape) -> bool:

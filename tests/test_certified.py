@@ -156,6 +156,19 @@ def test_floats_in_the_slow_corner_against_references():
     assert worst <= 1e-8
 
 
+def test_no_limit_where_powers_have_gaps():
+    """Below a ReLU join, monomials of degree 20 make truncated sums rise in steps: no extrapolation, a wide bracket."""
+    net = es.network([es.node([es.node([es.leaf(3)], es.hermite(20)), es.node([es.leaf(3)], es.hermite(21))])])
+    ev, kernel = es.eigenvalue(net, (0, 1)), es.kernel_function(net, "ntk")
+    nodes, weights = np.polynomial.legendre.leggauss(1500)
+    total = sum(
+        w / 2 * (kernel(np.stack([np.full_like(nodes, x), nodes], axis=-1)) @ (weights / 2 * nodes))
+        for x, w in zip(nodes, weights)
+    )
+    assert ev.bound == "rounded" and 1e-9 < abs(ev.value / total - 1) <= ev.error + 1e-7
+    assert slowest(layout(net).root, "ntk") == np.inf
+
+
 def test_limit_weights_remove_the_powers():
     orders = (10, 15, 22, 33)
     values = [3 + 5 * n**-2.5 - 7 * n**-3.5 + n**-4.5 for n in orders]

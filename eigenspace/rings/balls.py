@@ -320,11 +320,11 @@ class BallRing:
                 current = current * factor
             entries = arb_mat(lines)
         with precision(_MAJORANT_BITS):
-            tails = [sums[1].abs_upper()]
+            tails, present = [sums[1].abs_upper()], [(n, x) for n, x in enumerate(f) if not x.is_zero()]
             for line in lines[:-1]:
                 # the product with f loses what the row lost, what f carries beyond the end, and what f lost itself
-                beyond = accumulate(reversed(line), initial=tails[-1])
-                lost = sum((x * y for x, y in zip(f, beyond)), sums[0] * sums[2])
+                beyond = list(accumulate(reversed(line), initial=tails[-1]))
+                lost = sum((x * beyond[n] for n, x in present), sums[0] * sums[2])
                 tails.append(lost.abs_upper())
         return BallMatrix(entries, tuple(tails))
 
