@@ -6,6 +6,7 @@ from math import ceil, inf, log2
 
 import numpy as np
 
+from ._flint import scaled_ball
 from ._render import bound_text
 from .classes import Pool
 from .duals import degree, is_nonnegative
@@ -125,7 +126,7 @@ class Search:
         """One pass of the recursion over the open classes, or over all that were asked; ``found`` are its balls."""
         wanted = self.open if only_open else self.asked
         part, numbers = self.pool.restrict(wanted)
-        small = max((-float(ball.mid().log()) for ball in self.balls if ball.mid() > 0), default=0.0) / log2(2)
+        small = max((-scaled_ball(ball)[1] for ball in self.balls if not ball.mid().is_zero()), default=0)
         ring = BallRing(self.bits + (max(0, ceil(1.5 * small)) if step.nodes else 0), step.nodes)
         rows, index = root_moments(part, self.kernel, step.order, ring)
         found = ring.moments(rows, index)

@@ -17,7 +17,7 @@ _NODES = (32, 48, 72, 108, 162, 243)
 #: as many of them where nodes with several children lie inside (above those, all moments up to the order are needed),
 #: unless few classes are still wider than this
 _INNER_STEPS, _INNER_RATE, _INNER_FEW, _INNER_WIDE = 4, 6.0, 4, 1e-6
-_LEAST_STEPS, _GOOD = 4, 1e-10
+_LEAST_STEPS, _GOOD = 4, 1e-11
 _BITS = 128
 #: from which truncation order on the power series is given up, where its later terms are not going to suffice
 _DECISIVE = 128

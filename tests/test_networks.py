@@ -123,7 +123,7 @@ def test_size_exponents_are_exact_where_possible():
         (lambda: es.eigenvalue(es.mlp(3, 1, leaves=2), {0: -1}), ValueError, ("degrees", "-1")),
         (lambda: es.eigenvalue(es.mlp(1, 1, leaves=2), {0: 2}), ValueError, ("degrees", "two points", "2")),
         (lambda: es.eigenvalue(es.mlp(3, 1), 1, rtol=0), ValueError, ("rtol",)),
-        (lambda: es.eigenvalue(es.mlp(3, 1), 1, ring="arb"), NotImplementedError, ("ring",)),
+        (lambda: es.eigenvalue(es.mlp(3, 1), 1, ring="arb"), TypeError, ("ring", "arb", "ball(128)")),
         (lambda: es.spectrum(es.mlp(3, 1), degree=-1), ValueError, ("degree", "-1")),
         (lambda: es.spectrum(es.mlp(3, 1), degree=2, count=3), ValueError, ("degree", "count")),
         (lambda: es.spectrum(es.mlp(3, 1), count=0), ValueError, ("count", "0")),
