@@ -31,7 +31,7 @@ _GUARD_BITS = 96
 #: a prediction has to miss the aim by this factor before it ends a search
 _HOPELESS = 4.0
 #: largest step of the number of nodes; and the step where no rate is known
-_STRIDE, _STEEP = 4.0, 8.0
+_STRIDE, _STEEP = 8.0, 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class Search:
             wanted = nodes * self._needed(2 * rate)
             if nodes == most_nodes or nodes > _FIRST_NODES and wanted > _HOPELESS * most_nodes:
                 return
-            nodes = min(most_nodes, ceil(min(max(1.1 * wanted, 1.25 * nodes), _STRIDE * nodes)))
+            nodes = min(most_nodes, ceil(min(max(1.06 * wanted, 1.25 * nodes), _STRIDE * nodes)))
 
     def step(self, step: Step, only_open: bool = True) -> None:
         """One pass of the recursion over the open classes, or over all that were asked; ``found`` are its balls."""
