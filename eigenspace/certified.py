@@ -59,7 +59,13 @@ class Step:
         return f"{self.nodes} nodes" if self.nodes else f"truncation order {self.order}"
 
 
-def certify(pool: Pool, asked: np.ndarray, kernel: str, ring: BallRing, rtol: float, progress) -> Solution:
+def interpolation(pool: Pool, nodes: int) -> Step:
+    """The step of so many nodes, with the moments that they need: those of the square where a mean may be negative."""
+    moments = 4 if any(is_folded(join) for join in interpolating_joins(pool.shape)) else 2
+    return Step(max(moments * nodes + 4, int(pool.degree.max()) + 16), nodes)
+
+
+def certify(pool: Pool, asked: np.ndarray, kernel: str, ring: BallRing, rtol: float) -> Solution:
     """Balls of relative error at most ``rtol``.
 
     The power series is summed to rising orders while that can settle; then the joins over single leaves interpolate
@@ -97,13 +103,11 @@ class Search:
         joins = "; joins by one-sided interpolation" if self.interpolated else ""
         return f"moment recursion on classes in balls{joins}"
 
-    def run(self, orders: Sequence[int] | None = None, most_nodes: int = _MOST_NODES) -> None:
+    def run(self) -> None:
         """Series first, then interpolation, until all is settled or the next steps are not going to do it."""
         shape = self.pool.shape
         rate, joins = slowest(shape, self.kernel), list(interpolating_joins(shape))
-        orders = orders or (_ORDERS_INNER if shape.inner else _ORDERS)
-        least = int(self.pool.degree.max()) + 16
-        for order in truncation_orders(self.pool, orders):
+        for order in truncation_orders(self.pool, _ORDERS_INNER if shape.inner else _ORDERS):
             self.step(Step(order))
             if not self.open.any():
                 return
@@ -111,16 +115,15 @@ class Search:
                 break
         if not joins:
             return
-        moments = 4 if any(is_folded(join) for join in joins) else 2
-        nodes = min(_FIRST_NODES, most_nodes)
+        nodes = _FIRST_NODES
         while True:
-            self.step(Step(max(moments * nodes + 4, least), nodes))
+            self.step(interpolation(self.pool, nodes))
             if not self.open.any():
                 return
             wanted = nodes * self._needed(2 * rate)
-            if nodes == most_nodes or nodes > _FIRST_NODES and wanted > _HOPELESS * most_nodes:
+            if nodes == _MOST_NODES or nodes > _FIRST_NODES and wanted > _HOPELESS * _MOST_NODES:
                 return
-            nodes = min(most_nodes, ceil(min(max(1.06 * wanted, 1.25 * nodes), _STRIDE * nodes)))
+            nodes = min(_MOST_NODES, ceil(min(max(1.06 * wanted, 1.25 * nodes), _STRIDE * nodes)))
 
     def step(self, step: Step, only_open: bool = True) -> None:
         """One pass of the recursion over the open classes, or over all that were asked; ``found`` are its balls."""

@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 
 from ._flint import precision, scaled_ball
-from .certified import Search, Step, interpolating_joins, is_folded, slowest
+from .certified import Search, interpolating_joins, interpolation, slowest
 from .classes import Pool
 from .rings.floats import UNIT
 from .shapes import Shape
@@ -47,13 +47,13 @@ def refine(
     and with a second family of exponents, is reported as *estimated* where it is sharper.  ``late`` widens it for high
     degrees, whose expansion sets in late.
     """
-    joins = list(interpolating_joins(pool.shape))
     wide = np.count_nonzero(open_) <= _INNER_FEW and np.max(error[open_], initial=0.0) > _INNER_WIDE
-    if not joins or pool.shape.inner and slowest(pool.shape, kernel) > _INNER_RATE and not wide:
+    if not any(interpolating_joins(pool.shape)):
+        return None
+    if pool.shape.inner and slowest(pool.shape, kernel) > _INNER_RATE and not wide:
         return None
     search = Search(pool, open_, kernel, _BITS, rtol)
-    moments = 4 if any(is_folded(join) for join in joins) else 2
-    least, centres, limits = int(pool.degree.max()) + 16, [], {}
+    centres, limits = [], {}
     rate = inf if pool.shape.inner else 2 * slowest(pool.shape, kernel)
     for step, nodes in enumerate(_NODES):
         widest = np.max(np.minimum(search.gap, error)[search.open])
@@ -61,7 +61,7 @@ def refine(
             if widest < _INNER_WIDE or np.count_nonzero(search.open) > _INNER_FEW:
                 break
         last = nodes
-        search.step(Step(max(moments * nodes + 4, least), nodes), only_open=False)
+        search.step(interpolation(pool, nodes), only_open=False)
         centres.append(search.found)
         if rate < inf and len(centres) >= _LEAST_STEPS:
             limits = _limits(np.flatnonzero(search.open), centres, rate, late)

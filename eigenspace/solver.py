@@ -30,7 +30,7 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
     if ring is EXACT:
         return _exactly(pool, asked, kernel)
     if ring is not FLOAT:
-        return certify(pool, asked, kernel, ring, rtol, progress)
+        return certify(pool, asked, kernel, ring, rtol)
     size = len(pool)
     mantissa, exponent = np.zeros(size), np.zeros(size, dtype=np.int64)
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
