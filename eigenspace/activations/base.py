@@ -79,6 +79,30 @@ class Activation(Formula, ABC):
     #: exact coefficients of the dual (fractions, from the constant on) where it is a polynomial, else ``None``
     dual_coefficients: tuple | None = None
 
+    def at_variance(self, variance) -> tuple:
+        r"""The activation at pre-activations of a variance ``q``: :math:`z \mapsto \varphi(\sqrt q z)`, normalised again.
+
+        ``variance`` is a fraction or a `Constant`.  Returns the `Activation` (itself where it is homogeneous) and the
+        second moment :math:`E[\varphi(\sqrt q z)^2]` of the activation *as its users write it* (``max(z, 0)`` for
+        ReLU), a fraction or a `Constant`.
+        """
+        raise UnsupportedError(
+            f"{self.name} is known at unit variance only; leave out sigma_w and sigma_b, or use another activation"
+        )
+
+    def triple(self, form: str, t, role: str = "all") -> tuple:
+        r"""The layer triple at ``t``, in one of the forms ``"on_array"``, ``"on_ball"``, ``"on_series"``.
+
+        The layer maps the kernel and the tangent kernel :math:`(S, H)` to :math:`K = f(S)`, :math:`T = g(S) + h(S) H`;
+        for an activation, :math:`(\varphi^*, \varphi^*, (\varphi^*)')`.  ``role`` picks the parts of the tangent kernel
+        that come from training a single dense layer, seen from this layer: ``"top"`` the one on top of it, ``"own"``
+        the one that it begins with, ``"below"`` one of those before, ``"none"`` one of those after; ``"all"`` is all
+        of them.
+        """
+        dual, slope = getattr(self, form)(t)
+        zero = dual * 0
+        return dual, dual if role in ("all", "top") else zero, zero if role in ("top", "none") else slope
+
     def angle_ratio(self, angle):
         r"""The entire function :math:`q(\theta) = (1 - \varphi^*(\cos\theta)) / (2\theta^2)` at a complex ball.
 
