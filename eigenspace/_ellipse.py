@@ -69,15 +69,15 @@ def ellipses(chain: tuple) -> tuple[Ellipse, ...]:
         parameter = start
         kernel = tangent = _cosine_bound(start)
         for activation in chain:
-            if activation.keeps_angle:
-                tangent += kernel
-                continue
-            moved = image(activation, parameter)
-            if moved is None:
-                break
-            parameter, slope = moved
-            kernel = _cosine_bound(parameter)
-            tangent = (kernel + slope * tangent) * (1 + 1e-12)
+            before, slope = kernel, 1.0
+            if not activation.keeps_angle:
+                moved = image(activation, parameter)
+                if moved is None:
+                    break
+                parameter, slope = moved
+                kernel = _cosine_bound(parameter)
+            lift, slope = activation.tangent_bounds(before, kernel, slope)
+            tangent = (lift + slope * tangent) * (1 + 1e-12)
         else:
             found.append(Ellipse(start, kernel, tangent))
     return tuple(found)

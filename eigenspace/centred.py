@@ -194,21 +194,21 @@ class _Idle:
 def _activate(activation, below: Centred, arithmetic, powers: int) -> Centred:
     """An activation, expanded at the mean of uncorrelated inputs."""
     size = below.kernel.size
-    dual, slope = arithmetic.taylor(activation, below.start, size)
+    dual, lift, slope = arithmetic.taylor(activation, below.start, size)
     moved, product = [0, *dual[1:]], arithmetic.series_product
-    own, with_dual, with_slope = [], [], []
+    own, with_lift, with_slope = [], [], []
     power = [1] + [0] * (size - 1)
     for j in range(size):
         if j < powers:
-            lines = power, product(power, dual), product(power, slope)
+            lines = power, product(power, lift), product(power, slope)
             power = product(power, moved)
         else:
             lines = [[0] * size] * 3
-        for matrix, line in zip((own, with_dual, with_slope), lines):
+        for matrix, line in zip((own, with_lift, with_slope), lines):
             matrix.append(arithmetic.times_factorials(line, j))
     return Centred(
         arithmetic.apply([(below.kernel, own)]),
-        arithmetic.apply([(below.kernel, with_dual), (below.tangent, with_slope)]),
+        arithmetic.apply([(below.kernel, with_lift), (below.tangent, with_slope)]),
         arithmetic.start(activation, below.start),
         min(below.spread, float(below.kernel.exponent[:, 0, 2].min()) if size > 2 else inf),
     )

@@ -1,7 +1,7 @@
 """Certified eigenvalues: balls that are proved to contain them, made as narrow as asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, log2
 
 import numpy as np
@@ -12,8 +12,9 @@ from .classes import Pool
 from .duals import degree, is_nonnegative
 from .errors import ConvergenceError, UnsupportedError
 from .moments import root_moments
-from .rings import BallColumn, BallRing
+from .rings import BallColumn, BallRing, FloatColumn
 from .rings.balls import MOST_CORNER, relative_error
+from .rings.floats import UNIT
 from .shapes import Shape
 from .table import BOUNDS
 
@@ -44,6 +45,25 @@ class Solution:
     method: str
     order: str
     citations: tuple[str, ...] = ()
+
+    def times(self, number) -> "Solution":
+        """The values times the variance of the output, a fraction or a constant."""
+        if number == 1:
+            return self
+        values, error, bound = self.values.times(number), self.error, self.bound
+        if isinstance(values, BallColumn):
+            error = np.array([relative_error(ball) for ball in values.balls])
+            bound = _exact_or_proved(values.balls)
+        elif isinstance(values, FloatColumn):
+            # only zeros are exact in floats
+            error = np.where(bound == BOUNDS.index("exact"), error, error + 3 * UNIT)
+        return replace(self, values=values, error=error, bound=bound)
+
+
+def _exact_or_proved(balls: Sequence) -> np.ndarray:
+    """The kinds of the bounds of some balls."""
+    exact = np.array([ball.is_exact() for ball in balls])
+    return np.where(exact, BOUNDS.index("exact"), BOUNDS.index("proved")).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -82,9 +102,8 @@ def certify(pool: Pool, asked: np.ndarray, kernel: str, ring: BallRing, rtol: fl
             f"{search.last.text}; ask for rtol >= {bound_text(2 * reached)} or lower degrees, or take "
             f"ring=eigenspace.FLOAT for an estimate"
         )
-    exact = np.array([ball.is_exact() for ball in search.balls])
-    bound = np.where(exact, BOUNDS.index("exact"), BOUNDS.index("proved")).astype(np.uint8)
-    return Solution(BallColumn(ring, tuple(search.balls)), search.gap, bound, search.method, search.last.text)
+    values, bound = BallColumn(ring, tuple(search.balls)), _exact_or_proved(search.balls)
+    return Solution(values, search.gap, bound, search.method, search.last.text)
 
 
 class Search:

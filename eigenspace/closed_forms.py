@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import comb, factorial, prod
 
 from . import _check
+from ._constants import expression
 from ._formula import Formula, assert_exact
 from .activations import ExponentialDual, Rectified
 from .arccosine import HUGE, rectified_eigenvalue
@@ -154,7 +155,11 @@ def closed_form(net: Network, degrees, kernel: str = "ntk") -> ClosedForm:
             "closed_form needs a tree: this network has a part with several parents; use kernel_function for its kernel"
         )
     full = dict(zip(net.leaves, _any_degrees(net, degrees)))
-    expr, method, citations = _exact_ring(net, degrees, full, kernel) or _readout(net, full, kernel)
+    found = _exact_ring(net, degrees, full, kernel)
+    if found is None:
+        expr, method, citations = _readout(net, full, kernel)
+        found = expr * expression(net.variance), method, citations
+    expr, method, citations = found
     call = f"eigenspace.closed_form({net.call}, {degrees!r}, {kernel!r})"
     return ClosedForm(expr, degrees, kernel, method, citations, call)
 
@@ -189,7 +194,7 @@ def _any_degrees(net: Network, degrees) -> tuple:
 
 def _exact_ring(net: Network, degrees, full: dict, kernel: str):
     """The exact ring, for numbers and polynomial activations; None where it does not apply."""
-    if not all(map(_is_polynomial, net.activations)):
+    if not all(map(_is_polynomial, net.layers)):
         return None
     if any(_is_symbolic(part.dim) or _is_symbolic(k) for part, k in full.items()):
         return None
@@ -236,7 +241,7 @@ def _position(part, full: dict, kernel: str):
     """Expression, method and citations of what is under the readout at one position."""
     chain, base = [], part
     while not isinstance(base, Leaf):
-        chain.insert(0, base.activation)
+        chain.insert(0, base.layer)
         if len(base.children) > 1:
             break
         base = base.children[0]
@@ -279,7 +284,7 @@ def _what(chain, block) -> str:
 def _activations(part) -> set:
     if isinstance(part, Leaf):
         return set()
-    return {part.activation}.union(*map(_activations, part.children))
+    return {part.layer}.union(*map(_activations, part.children))
 
 
 # one rectifier over one sphere -----------------------------------------------------------------------
@@ -366,10 +371,9 @@ def _values(chain: list, t):
     import sympy
 
     kernel = tangent = t
-    for activation in chain:
-        slope = activation.dual_derivative(kernel).rewrite(sympy.asin)
-        kernel = sympy.expand(activation.dual(kernel).rewrite(sympy.asin))
-        tangent = sympy.expand(kernel + slope * tangent)
+    for layer in chain:
+        kernel, lift, slope = (x.rewrite(sympy.asin) for x in layer.triple("on_symbol", kernel))
+        kernel, tangent = sympy.expand(kernel), sympy.expand(lift + slope * tangent)
     return kernel, tangent
 
 
@@ -402,12 +406,12 @@ def _polynomials(part, symbols: dict):
         return symbols[part], symbols[part]
     below = [_polynomials(child, symbols) for child in part.children]
     mean, tangent = (sum(pair[i] for pair in below) / sympy.Integer(len(below)) for i in (0, 1))
-    degree = (len(part.activation.dual_coefficients) - 1) * sympy.Poly(mean, *symbols.values()).total_degree()
+    degree = (len(part.layer.dual_coefficients) - 1) * sympy.Poly(mean, *symbols.values()).total_degree()
     count = len(_leaves(part))
     if comb(count + int(degree), count) > _MOST_MONOMIALS:
         raise _unsupported(f"a polynomial of degree {degree} in {count} leaves: it has too many terms to write out")
-    kernel = sympy.expand(part.activation.dual(mean))
-    return kernel, sympy.expand(kernel + part.activation.dual_derivative(mean) * tangent)
+    kernel, lift, slope = part.layer.triple("on_symbol", mean)
+    return sympy.expand(kernel), sympy.expand(lift + slope * tangent)
 
 
 def _moment(s, k: int, power: int):

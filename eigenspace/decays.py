@@ -327,7 +327,7 @@ def _one_sphere(net: Network, kernel: str, call: str) -> Decay:
     dim, chain, part = net.leaves[0].dim, [], net.positions[0]
     _check_sphere(dim)
     while not isinstance(part, Leaf):
-        chain.insert(0, part.activation)
+        chain.insert(0, part.layer)
         part = part.children[0]
     powers = [a.power for a in chain if isinstance(a, Rectified)]
     known = all(isinstance(a, Rectified | ExponentialDual) or a.keeps_angle for a in chain)
@@ -471,7 +471,7 @@ def _singular(part, active: set, known: dict) -> tuple:
     touched = [b for b in below if b[0]]
     if not touched:
         return False, sympy.oo, sympy.oo, corner
-    activation = part.activation
+    activation = part.layer
     smooth = isinstance(activation, ExponentialDual) or activation.keeps_angle
     if not smooth and not (isinstance(activation, Rectified) and activation.power > 0):
         raise UnsupportedError(

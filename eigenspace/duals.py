@@ -5,7 +5,8 @@ A chain of activations at one position maps the pair of a kernel and its tangent
 .. math:: K = f(S), \qquad T = g(S) + h(S)\,H,
 
 with three power series of non-negative coefficients [Xiao2022, eqs. 11-12; here in the convention that ``T`` counts
-the linear layer on top].  One activation is :math:`(\varphi^*, \varphi^*, (\varphi^*)')`, and chains compose:
+the linear layer on top].  One activation is :math:`(\varphi^*, \varphi^*, (\varphi^*)')`; biases and residual blocks
+have other triples (see `layers`); and chains compose:
 
 .. math:: (f_2, g_2, h_2) \circ (f_1, g_1, h_1) = (f_2 \circ f_1,\; g_2 \circ f_1 + (h_2 \circ f_1) g_1,\;
           (h_2 \circ f_1) h_1).
@@ -13,7 +14,7 @@ the linear layer on top].  One activation is :math:`(\varphi^*, \varphi^*, (\var
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 
 from ._flint import padded, precision
@@ -44,22 +45,23 @@ def evaluate(chain: Sequence, kernel, tangent):
     """
     import numpy as np
 
-    for activation in chain:
+    for layer in chain:
         if not isinstance(kernel, np.ndarray):
-            method = activation.on_ball
+            kernel, lift, slope = layer.triple("on_ball", kernel)
         elif kernel.dtype == object:
-            method = np.frompyfunc(activation.on_ball, 1, 2)
+            kernel, lift, slope = np.frompyfunc(partial(layer.triple, "on_ball"), 1, 3)(kernel)
         else:
-            method = activation.on_array
-        kernel, slope = method(kernel)
-        tangent = kernel + slope * tangent
+            kernel, lift, slope = layer.triple("on_array", kernel)
+        tangent = lift + slope * tangent
     return kernel, tangent
 
 
 def is_nonnegative(chain: Sequence) -> bool:
-    """Whether the dual of a chain is nowhere negative on [-1, 1]."""
-    last = [a for a in chain if not a.keeps_angle][-1:]
-    return bool(last) and last[0].is_nonnegative
+    """Whether the dual of a chain is known to be nowhere negative on [-1, 1].
+
+    Duals have no negative coefficients: what is not negative stays so.
+    """
+    return any(layer.is_nonnegative for layer in chain)
 
 
 def triple_at(chain: Sequence, start: Sequence) -> Triple:
@@ -77,11 +79,11 @@ def triple_at(chain: Sequence, start: Sequence) -> Triple:
 def _compose(chain: Sequence, f, g, h, number: type) -> tuple:
     """A chain on a triple of power series or polynomials, and the values of ``g`` and ``h`` at 1, of a type."""
     g_one, h_one = number(0), number(1)
-    for activation in chain:
-        dual, slope = activation.on_series(f)
-        slope_one = activation.on_ball(number(1))[1]
-        f, g, h = dual, dual + slope * g, slope * h
-        g_one, h_one = 1 + slope_one * g_one, slope_one * h_one
+    for layer in chain:
+        dual, lift, slope = layer.triple("on_series", f)
+        _, lift_one, slope_one = layer.triple("on_ball", number(1))
+        f, g, h = dual, lift + slope * g, slope * h
+        g_one, h_one = lift_one + slope_one * g_one, slope_one * h_one
     return f, g, h, g_one, h_one
 
 

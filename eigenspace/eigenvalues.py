@@ -13,7 +13,7 @@ from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, _concrete, kernel_function
+from .networks import KERNELS, Network, _concrete, kernel_function, trained_alone
 from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout
 from .solver import solve
@@ -67,6 +67,10 @@ def eigenvalue(
     rtol
         Relative error to aim for.  In floats, what was reached is in ``.error``; in balls it is reached, or a
         `ConvergenceError` says how far the enclosure got.
+    layer
+        The part of the NTK that comes from training one dense layer alone [DandiJacot2021]: 0 on the input side to
+        ``net.depth``, the readout, whose part is the NNGP.  The parts add up to the whole; both matrices of a residual
+        block belong to one layer.
 
     Returns
     -------
@@ -93,13 +97,13 @@ def eigenvalue(
     >>> eigenvalue(cnn(3, (2,), activation=hermite(3)), (2, 1), ring=EXACT)
     Eigenvalue(1/15, exact, multiplicity 30, pattern 2 1, S = 0, F = 3, L = 3)
     """
-    net, kernel, ring = _request(net, kernel, ring, layer)
+    net, kernel, ring, whole = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
     plan = layout(net)
     pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
-    solution = solve(pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
-    call = f"eigenspace.eigenvalue(net, {degrees!r}, {kernel!r}{_accuracy(ring, rtol)})"
-    return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call)[0]
+    solution = _solve(plan, pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
+    call = f"eigenspace.eigenvalue(net, {degrees!r}, {whole}{_accuracy(ring, rtol)})"
+    return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call, layer)[0]
 
 
 def spectrum(
@@ -133,6 +137,8 @@ def spectrum(
     rtol
         Relative error to aim for.  In floats, what was reached is in the column ``error``; in balls every row reaches
         it, or a `ConvergenceError` is raised.
+    layer
+        The part of the NTK of one dense layer alone, as for `eigenvalue`.
     progress
         Show a progress bar; by default where the work is long and standard error is a terminal.
 
@@ -161,7 +167,7 @@ def spectrum(
     >>> table[1].multiplicity
     192
     """
-    net, kernel, ring = _request(net, kernel, ring, layer)
+    net, kernel, ring, whole = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
     options = {"degree": degree, "min_value": min_value, "count": count}
     asked = [name for name, value in options.items() if value is not None]
@@ -174,7 +180,7 @@ def spectrum(
     if name == "degree":
         degree = _check.nonnegative_integer("degree", 4 if degree is None else degree)
         pool = enumerate_classes(plan.root, degree)
-        solution = solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
+        solution = _solve(plan, pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
         chosen = np.arange(len(pool))
         call = f"degree={degree}"
     else:
@@ -184,8 +190,8 @@ def spectrum(
             count = _check.positive_integer("count", count)
         pool, solution, chosen = _search(plan, kernel, ring, rtol, min_value, count, progress)
         call = f"{name}={min_value if name == 'min_value' else count!r}"
-    call = f"eigenspace.spectrum(net, {kernel!r}, {call}{_accuracy(ring, rtol)})"
-    return _table(plan, pool, solution, chosen, kernel, ring, call)
+    call = f"eigenspace.spectrum(net, {whole}, {call}{_accuracy(ring, rtol)})"
+    return _table(plan, pool, solution, chosen, kernel, ring, call, layer)
 
 
 # requests --------------------------------------------------------------------------------------------
@@ -197,9 +203,22 @@ def _request(net, kernel, ring, layer):
         raise TypeError(
             f"ring must be eigenspace.FLOAT, EXACT or ball(bits), got {ring!r}; use ring=eigenspace.ball(128)"
         )
-    if layer is not None:
-        raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
-    return net, kernel, ring
+    if layer is None:
+        return net, kernel, ring, repr(kernel)
+    if kernel != "ntk":
+        raise ValueError(f"layer={layer!r} is a part of the NTK, got kernel={kernel!r}; use kernel='ntk' or layer=None")
+    alone = trained_alone(net, layer)
+    if isinstance(ring, ExactRing) and any(a.dual_coefficients is None for a in net.layers):
+        raise UnsupportedError(
+            f"layer={layer!r} has exact numbers for polynomial activations only; use ring=eigenspace.ball(128)"
+        )
+    # what trains the readout alone is the kernel of the features below it
+    return alone, "nngp" if layer == net.depth else "ntk", ring, f"'ntk', layer={layer}"
+
+
+def _solve(plan: Layout, *request) -> Solution:
+    """The eigenvalues: those of the normalised layers, times the variance of the output."""
+    return solve(*request).times(plan.net.variance)
 
 
 def _accuracy(ring, rtol: float) -> str:
@@ -247,7 +266,7 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
     for degree in [2**n for n in range(2, 11)] if one_leaf else range(2, _MOST_DEGREE + 1):
         pool = enumerate_classes(plan.root, degree)
         # three digits decide where to search; only the chosen classes get more
-        rough = solve(pool, np.ones(len(pool), dtype=bool), kernel, ring, _ROUGH, None)
+        rough = _solve(plan, pool, np.ones(len(pool), dtype=bool), kernel, ring, _ROUGH, None)
         log10 = rough.values.log10() + np.log10(1 + rough.error)
         order = np.argsort(-log10, kind="stable")
         order = order[log10[order] > -inf]
@@ -262,7 +281,7 @@ def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, prog
             threshold = float(log10[last] - 2 * np.log10(1 + max(rough.error[order])))
         if _nothing_beyond(plan, pool, log10, threshold, degree, rest, trace):
             chosen = order[log10[order] >= threshold - 1e-9]
-            solution = solve(pool, np.isin(np.arange(len(pool)), chosen), kernel, ring, rtol, progress)
+            solution = _solve(plan, pool, np.isin(np.arange(len(pool)), chosen), kernel, ring, rtol, progress)
             log10 = solution.values.log10()
             chosen = chosen[np.argsort(-log10[chosen], kind="stable")]
             if count is None:
@@ -323,7 +342,7 @@ def _trace(net: Network, kernel: str) -> float:
     return float(kernel_function(net, kernel)(np.ones(len(net.leaves))))
 
 
-def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ring, call: str) -> EigenTable:
+def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ring, call: str, layer) -> EigenTable:
     net = plan.net
     values = solution.values.take(chosen)
     space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
@@ -331,6 +350,12 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
     learning[values.log10() == -inf] = inf
     cited = (*(c for a in net.activations for c in a.citations), *solution.citations)
     citations = (*_CITATIONS, *dict.fromkeys(cited))
+    notes = _notes(learning, space, frequency, ring)
+    trace = _trace(net, kernel)
+    if layer is not None:
+        kernel = "ntk"
+        notes = (f"The part of the NTK that comes from training layer {layer} of 0 to {net.depth} alone.", *notes)
+        citations = (*citations, "DandiJacot2021")
     return EigenTable(
         values=values,
         error=solution.error[chosen],
@@ -342,7 +367,7 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
         learning_index=learning,
         patterns=_Lazy(pool.pattern, chosen),
         degrees=_Lazy(partial(representative, plan, pool), chosen),
-        trace=_trace(net, kernel),
+        trace=trace,
         provenance=Provenance(
             call=call.replace("net", _CALLED.sub(r"eigenspace.\1", net.call), 1),
             network=net.summary(),
@@ -354,7 +379,7 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
             version=__version__,
         ),
         kernel=kernel,
-        notes=_notes(learning, space, frequency, ring),
+        notes=notes,
     )
 
 

@@ -14,6 +14,7 @@ from math import ceil, inf, lcm, log10
 from numbers import Rational
 
 from . import _check, _render
+from ._constants import ball, expression
 from ._flint import precision
 from ._version import __version__
 from .centred import root_numbers
@@ -72,7 +73,7 @@ class LeadingOrder:
 
         if not self.constant:
             return sympy.Integer(0)
-        pool, sizes, order, bits = self._work
+        pool, sizes, order, bits, variance = self._work
         # the smallest order that has all of the first term, for expressions are slow
         with precision(bits, order + 2):
             exponent, whole = _terms(pool, self.kernel, sizes, Balls(1), order)[0][0]
@@ -82,7 +83,7 @@ class LeadingOrder:
                     break
             symbols = Symbols()
             short = sympy.factor(_terms(pool, self.kernel, sizes, symbols, least)[0][0][1])
-            whole = symbols.written(short)
+            whole = symbols.written(short) * expression(variance)
         return sympy.simplify(whole) if whole.count_ops() <= _SHORT else whole
 
     def cell(self, digits: int = 4) -> tuple[str, str]:
@@ -179,9 +180,11 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     (exponent, constant), (following, second) = terms
     as_exponent = lambda x: Fraction(round(x), unit) if exact else x  # noqa: E731
     told = {size.name: (size.value, powers[shape]) for shape, size in sizes.items() if not size.is_fixed}
-    common = net.dim, full, kernel, net.summary(), dict(sorted(told.items())), (pool, sizes, order, bits)
+    common = net.dim, full, kernel, net.summary(), dict(sorted(told.items())), (pool, sizes, order, bits, net.variance)
     if exponent == inf:
         return LeadingOrder(inf, 0.0, None, None, *common)
+    with precision(bits):
+        constant, second = (c * ball(net.variance) if c is not None else c for c in (constant, second))
     leading = as_exponent(exponent)
     if not exact and exponents is None:
         # the block of a first layer may be a power of d where its parts are not

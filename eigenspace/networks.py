@@ -9,19 +9,26 @@ The kernels follow the recursion [Xiao2022, eqs. 11-12; JacotGabrielHongler2018]
     K = \varphi^*(S),\; T = K + (\varphi^*)'(S)\, H,
 
 and the linear readout averages over positions: NNGP = mean ``K``, NTK = mean ``T``.  ``T`` counts the linear layer on
-top, so ``T = 1 + depth`` where all correlations are 1.
+top, so ``T = 1 + depth`` where all correlations are 1.  Weights and biases of other variances, and residual blocks, are
+other layers in place of the activation (see `layers`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
 from . import _check
+from ._constants import Constant, ball, constant
 from .activations import Activation, relu
+from .activations.base import typed
 from .duals import evaluate
+from .errors import UnsupportedError
+from .layers import Part, layer
 
 HEADS = ("flatten", "dense")
 KERNELS = ("nngp", "ntk")
@@ -33,19 +40,88 @@ class Leaf:
 
     dim: int
 
+    #: the kernel where the correlation is 1
+    variance = Fraction(1)
+
     def __repr__(self) -> str:
         return f"leaf({self.dim})"
 
 
 @dataclass(frozen=True, eq=False)
+class Scales:
+    """Variances of weights and biases and the square of a residual weight, as fractions; and the arguments as typed.
+
+    ``weights`` is ``None`` for normalised activations under weights of variance 1, ``residual`` without a block.
+    """
+
+    weights: Fraction | None
+    biases: Fraction
+    residual: Fraction | None
+    text: str
+
+    @classmethod
+    def of(cls, sigma_w, sigma_b, residual) -> "Scales":
+        """From the arguments of the makers of networks."""
+        weights, typed_w = (None, None) if sigma_w is None else _squared("sigma_w", sigma_w)
+        biases, typed_b = _squared("sigma_b", sigma_b, allow_zero=True)
+        block, typed_r = (None, None) if residual is None else _squared("residual", residual)
+        named = (("sigma_w", typed_w), ("sigma_b", typed_b if biases else None), ("residual", typed_r))
+        return cls(weights, biases, block, "".join(f", {name}={text}" for name, text in named if text is not None))
+
+    @property
+    def outside_blocks(self) -> "Scales":
+        """The same for a layer that is no residual block."""
+        return self if self.residual is None else Scales(self.weights, self.biases, None, self.text)
+
+
+@dataclass(frozen=True, eq=False)
 class Node:
-    """The mean of the children, followed by an activation."""
+    """The mean of the children, followed by a layer.
+
+    ``layer`` acts on kernels divided by their value at equal inputs, ``variance``; for critical networks, it is the
+    ``activation`` itself and the variance is 1.
+    """
 
     children: tuple
     activation: Activation
+    scales: Scales
+    layer: Activation
+    variance: Fraction | Constant
+
+    @classmethod
+    def over(cls, children: tuple, activation: Activation, scales: Scales) -> "Node":
+        """The node with its layer, which depends on the variance of the children."""
+        variance = _mean_variance(children)
+        return cls(children, activation, scales, *layer(
+            activation, variance, scales.weights, scales.biases, scales.residual))  # fmt: skip
 
     def __repr__(self) -> str:
         return f"node({len(self.children)} children, {self.activation.name})"
+
+
+def _mean_variance(parts: tuple) -> Fraction | Constant:
+    """The mean of the variances of some parts."""
+    found = Counter(part.variance for part in parts)
+    return next(iter(found)) if len(found) == 1 else constant(_weighted, *(
+        number for variance, count in found.items() for number in (Fraction(count, len(parts)), variance)))  # fmt: skip
+
+
+def _weighted(ops, *pairs):
+    return sum(share * variance for share, variance in zip(pairs[::2], pairs[1::2]))
+
+
+def _squared(name: str, value, allow_zero: bool = False) -> tuple[Fraction, str]:
+    """The square of a number, exactly, and the number as one types it; a float means the decimal it prints as."""
+    way_out = "use 1.5 or sympy.sqrt(2)"
+    if hasattr(value, "free_symbols"):
+        square = value**2
+        if value.is_positive and square.is_Rational:
+            return Fraction(int(square.p), int(square.q)), f"{value}"
+        raise ValueError(f"{name} must be a positive number with a rational square, got {value}; {way_out}")
+    check = _check.nonnegative_real if allow_zero else _check.positive_real
+    check(name, value, way_out)
+    exact = _check.rational(name, value, way_out)
+    return exact**2, typed(exact)
 
 
 def leaf(dim: int) -> Leaf:
@@ -59,16 +135,35 @@ def leaf(dim: int) -> Leaf:
     return Leaf(_dimension(dim, "use 1 for two points, 2 for a circle, 3 or more for a sphere"))
 
 
-def node(children, activation: Activation = relu) -> Node:
+def node(
+    children, activation: Activation = relu, *, sigma_w: float | None = None, sigma_b: float = 0.0, residual=None
+) -> Node:
     """A layer at one position: the mean over ``children`` (leaves or nodes), then ``activation``.
+
+    ``sigma_w`` and ``sigma_b`` are those of `mlp`; with ``residual``, the layer is a residual block (see `mlp`) on top
+    of its only child.
 
     >>> node([leaf(4), leaf(6)])
     node(2 children, relu)
     """
-    return Node(_parts("children", children), _activation(activation))
+    children, scales = _parts("children", children), Scales.of(sigma_w, sigma_b, residual)
+    if residual is not None and (len(children) > 1 or isinstance(children[0], Leaf)):
+        what = "a leaf" if isinstance(children[0], Leaf) else "nodes"
+        raise ValueError(
+            f"residual: a residual block adds to the output of one node, got {len(children)} children that are {what}; "
+            f"put a node between, such as node([node(children)], residual=0.5)"
+        )
+    return Node.over(children, _activation(activation), scales)
 
 
-def network(positions, *, head: str = "flatten", activation: Activation = relu) -> "Network":
+def network(
+    positions,
+    *,
+    head: str = "flatten",
+    activation: Activation = relu,
+    sigma_w: float | None = None,
+    sigma_b: float = 0.0,
+) -> "Network":
     """A network from the nodes that are read out together.
 
     Parameters
@@ -78,6 +173,8 @@ def network(positions, *, head: str = "flatten", activation: Activation = relu) 
     head
         ``"flatten"``: linear readout of all positions; ``"dense"``: one more dense layer over all positions with
         ``activation``, then a linear readout.
+    sigma_w, sigma_b
+        Those of the dense layer of the head, see `mlp`; the readout itself has weights of variance 1 and no biases.
 
     Examples
     --------
@@ -85,17 +182,26 @@ def network(positions, *, head: str = "flatten", activation: Activation = relu) 
     >>> net.dim, len(net.leaves), net.depth
     (15, 3, 1)
     """
-    positions = _parts("positions", positions)
+    positions, scales = _parts("positions", positions), Scales.of(sigma_w, sigma_b, None)
     head = _check.choice("head", head, HEADS)
     call = f"network([{', '.join(map(_expression, positions))}]"
     if head == "dense":
-        positions = (Node(positions, _activation(activation)),)
-        call += f", head='dense'{_named(activation)}"
+        positions = (Node.over(positions, _activation(activation), scales),)
+        call += f", head='dense'{_named(activation)}{scales.text}"
     return Network(positions, call + ")", head)
 
 
-def mlp(dim: int, depth: int, *, leaves: int = 1, activation: Activation = relu) -> "Network":
-    """A fully connected network: ``depth`` activations and a linear readout.
+def mlp(
+    dim: int,
+    depth: int,
+    *,
+    leaves: int = 1,
+    activation: Activation = relu,
+    sigma_w: float | None = None,
+    sigma_b: float = 0.0,
+    residual: float | Callable[[int], float] | None = None,
+) -> "Network":
+    r"""A fully connected network: ``depth`` activations and a linear readout.
 
     Parameters
     ----------
@@ -105,24 +211,53 @@ def mlp(dim: int, depth: int, *, leaves: int = 1, activation: Activation = relu)
         Number of hidden layers, at least 1.
     leaves
         Number of input spheres; the first dense layer takes their mean.
+    activation
+        The activation of all layers (`node` builds networks of different ones).
+    sigma_w
+        Standard deviation of the weights of all layers but the readout, with the activation as it is written
+        (``max(z, 0)`` for ReLU); so :math:`\sqrt2` is critical for ReLU.  ``None``: weights of variance 1 and the
+        activation normalised to :math:`E\varphi(z)^2 = 1`.  A float means the decimal number that it prints as;
+        ``sympy.sqrt(2)`` is exact.
+    sigma_b
+        Standard deviation of the biases of these layers.
+    residual
+        Weight ``a`` of residual blocks :math:`x + a V \varphi(W x)` [HuangEtAl2020] in all layers but the first; or a
+        function of the number of blocks, such as ``lambda blocks: blocks**-0.75`` [BelferEtAl2021].  ``V`` has
+        weights of variance 1 and no biases.
+
+    The readout has weights of variance 1 and no biases; others multiply every eigenvalue by one number and add one to
+    that of the constant.
 
     Examples
     --------
     >>> mlp(50, 2).summary()
     'mlp(50, 2): 1 leaf of dimension 50, d = 50, depth 2, relu'
+    >>> kernel_function(mlp(50, 2, sigma_w=1.5, sigma_b=0.1))([1.0])
+    4.044...
+    >>> mlp(50, 9, residual=lambda blocks: blocks**-0.5).call
+    'mlp(50, 9, residual=0.35355339059327373)'
     """
     dim = _dimension(dim)
     depth = _check.positive_integer("depth", depth, "use 1 for one hidden layer")
     count = _check.positive_integer("leaves", leaves, "use 1 for a single sphere")
-    top = Node(tuple(Leaf(dim) for _ in range(count)), _activation(activation))
+    scales = Scales.of(sigma_w, sigma_b, _weight(residual, depth - 1))
+    top = Node.over(tuple(Leaf(dim) for _ in range(count)), _activation(activation), scales.outside_blocks)
     for _ in range(depth - 1):
-        top = Node((top,), activation)
-    call = f"mlp({dim}, {depth}{f', leaves={count}' if count > 1 else ''}{_named(activation)})"
+        top = Node.over((top,), activation, scales)
+    call = f"mlp({dim}, {depth}{f', leaves={count}' if count > 1 else ''}{_named(activation)}{scales.text})"
     return Network((top,), call)
 
 
 def cnn(
-    dim: int, filters: Sequence[int], positions: int = 1, *, activation: Activation = relu, head: str = "flatten"
+    dim: int,
+    filters: Sequence[int],
+    positions: int = 1,
+    *,
+    activation: Activation = relu,
+    head: str = "flatten",
+    sigma_w: float | None = None,
+    sigma_b: float = 0.0,
+    residual: float | Callable[[int], float] | None = None,
 ) -> "Network":
     """A convolutional network of non-overlapping patches.
 
@@ -137,6 +272,11 @@ def cnn(
         Positions left after the last convolution.  There are ``positions * prod(filters)`` leaves.
     head
         ``"flatten"``: linear readout of all positions; ``"dense"``: flatten, dense layer, activation, linear readout.
+    sigma_w, sigma_b
+        Standard deviations of weights and biases of all layers but the readout, see `mlp`.
+    residual
+        Weight of the residual blocks, see `mlp`: every layer with a filter of 1 after the first (a 1x1 convolution) is
+        one, the others change the number of positions and are plain.
 
     Examples
     --------
@@ -148,13 +288,24 @@ def cnn(
     count = _check.positive_integer("positions", positions)
     head = _check.choice("head", head, HEADS)
     activation = _activation(activation)
-    layer: list = [Leaf(dim) for _ in range(count * prod(filters))]
-    for size in filters:
-        layer = [Node(tuple(layer[i : i + size]), activation) for i in range(0, len(layer), size)]
+    scales = Scales.of(sigma_w, sigma_b, _weight(residual, filters[1:].count(1)))
+    parts: list = [Leaf(dim) for _ in range(count * prod(filters))]
+    for depth, size in enumerate(filters):
+        own = scales if size == 1 and depth else scales.outside_blocks
+        parts = [Node.over(tuple(parts[i : i + size]), activation, own) for i in range(0, len(parts), size)]
     if head == "dense":
-        layer = [Node(tuple(layer), activation)]
-    call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)})"
-    return Network(tuple(layer), call, head)
+        parts = [Node.over(tuple(parts), activation, scales.outside_blocks)]
+    call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)}{scales.text})"
+    return Network(tuple(parts), call, head)
+
+
+def _weight(residual, blocks: int):
+    """The weight of residual blocks, worked out where it is a function of their number."""
+    if residual is None:
+        return None
+    if blocks == 0:
+        raise ValueError(f"residual={residual!r} needs a layer that keeps its positions; add one, or leave it out")
+    return residual(blocks) if callable(residual) and not hasattr(residual, "free_symbols") else residual
 
 
 def _dimension(dim, way_out: str | None = None):
@@ -173,7 +324,7 @@ def _expression(part) -> str:
     """The expression that makes a part anew; parts with several parents are written out each time."""
     if isinstance(part, Leaf):
         return f"leaf({part.dim})"
-    return f"node([{', '.join(map(_expression, part.children))}]{_named(part.activation)})"
+    return f"node([{', '.join(map(_expression, part.children))}]{_named(part.activation)}{part.scales.text})"
 
 
 def _named(activation: Activation) -> str:
@@ -265,6 +416,16 @@ class Network:
         positions = list(self.positions)
         return len(set(positions)) == len(positions) and not seen.intersection(positions)
 
+    @cached_property
+    def variance(self) -> Fraction | Constant:
+        """The value of the NNGP where all correlations are 1; kernels are this times those of the normalised layers."""
+        return _mean_variance(self.positions)
+
+    @property
+    def layers(self) -> tuple[Activation, ...]:
+        """The different layers, input side first: the activations themselves in critical networks."""
+        return tuple(dict.fromkeys(p.layer for p in self._walk() if isinstance(p, Node)))
+
     @property
     def activations(self) -> tuple[Activation, ...]:
         """The different activations, input side first."""
@@ -333,13 +494,15 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
 def kernel_values(net: Network, kernel: str, values: dict) -> np.ndarray:
     """The kernel, from the pairs ``(K, T)`` of some parts, at least of the leaves; those of all others are filled in.
 
-    The entries of ``values`` are arrays that broadcast, of float64 or of balls (``dtype=object``).
+    The entries of ``values`` are arrays that broadcast, of float64 or of balls (``dtype=object``), divided by the
+    variance of their part; the result is the kernel itself.
     """
     for part in net._walk():
         if part not in values:
-            mean, tangent = (_mean([values[c][i] for c in part.children]) for i in (0, 1))
-            values[part] = evaluate((part.activation,), mean, tangent)
-    return _mean([values[p][KERNELS.index(kernel)] for p in net.positions])
+            mean, tangent = (_mean(part.children, [values[c][i] for c in part.children]) for i in (0, 1))
+            values[part] = evaluate((part.layer,), mean, tangent)
+    mean = _mean(net.positions, [values[p][KERNELS.index(kernel)] for p in net.positions])
+    return mean if net.variance == 1 else np.asarray(mean * _as(net.variance, mean))
 
 
 def trace(net: Network, kernel: str, one):
@@ -348,10 +511,47 @@ def trace(net: Network, kernel: str, one):
     return kernel_values(net, kernel, dict.fromkeys(net.leaves, (one, one))).item()
 
 
-def _mean(parts: list) -> np.ndarray:
+def _mean(parts: tuple, values: list) -> np.ndarray:
+    """The mean of the kernels of some parts, divided by their mean variance."""
+    whole = _mean_variance(parts)
+    if any(part.variance != whole for part in parts):
+        values = [x * _as(constant(_over, part.variance, whole), x) for part, x in zip(parts, values)]
     # small arrays first: a sum is as large as the largest of its terms
-    parts = sorted(parts, key=np.size)
-    return np.asarray(sum(parts[1:], parts[0]) / len(parts))
+    values = sorted(values, key=np.size)
+    return np.asarray(sum(values[1:], values[0]) / len(values))
+
+
+def _over(ops, a, b):
+    return a / b
+
+
+def _as(number: Fraction | Constant, array: np.ndarray):
+    """A number that multiplies an array: a ball or a float."""
+    return ball(number) if array.dtype == object else float(number)
+
+
+def trained_alone(net: Network, number: int) -> Network:
+    """The network whose tangent kernel is what training one dense layer alone adds to that of ``net``.
+
+    Layers are numbered from the input side, 0 to ``net.depth``, the readout; both matrices of a residual block belong
+    to one.  Only where all inputs lie equally deep.
+    """
+    number = _check.integer("layer", number, 0, net.depth, f"layers are 0 (input side) to {net.depth} (readout)")
+    made: dict = {}
+    for part in net._walk():
+        if isinstance(part, Leaf):
+            made[part] = part, 0
+            continue
+        below = {made[child][1] for child in part.children}
+        if len(below) > 1:
+            raise UnsupportedError("layer: the inputs of this network lie at different depths; use layer=None")
+        level = 1 + below.pop()
+        role = "top" if level == number else "own" if level == number + 1 else "below" if level > number else "none"
+        children = tuple(made[child][0] for child in part.children)
+        made[part] = Node(children, part.activation, part.scales, Part(part.layer, role), part.variance), level
+    if len({made[part][1] for part in net.positions}) > 1:
+        raise UnsupportedError("layer: the positions of this network lie at different depths; use layer=None")
+    return Network(tuple(made[part][0] for part in net.positions), net.call, net.head)
 
 
 def _network(net) -> Network:

@@ -135,14 +135,20 @@ def layout(net: Network) -> Layout:
             "use kernel_function for its kernel, or give every node its own children"
         )
     shapes: dict = {}
+    for parts in [net.positions, *(part.children for part in net._walk() if not isinstance(part, Leaf))]:
+        if len({part.variance for part in parts}) > 1:
+            raise UnsupportedError(
+                "eigenvalues need children of one variance under every node: this network joins parts with other "
+                "weights, biases or depths; use kernel_function for its kernel, or critical weights (sigma_w=None)"
+            )
     for part in net._walk():
         if isinstance(part, Leaf):
             shapes[part] = Shape((), part.dim, ())
         elif len(part.children) == 1:
             below = shapes[part.children[0]]
-            shapes[part] = Shape((*below.chain, part.activation), below.dim, below.groups)
+            shapes[part] = Shape((*below.chain, part.layer), below.dim, below.groups)
         else:
-            shapes[part] = Shape((part.activation,), None, _groups(shapes[c] for c in part.children))
+            shapes[part] = Shape((part.layer,), None, _groups(shapes[c] for c in part.children))
     if len(net.positions) == 1:
         root = shapes[net.positions[0]]
     else:

@@ -66,6 +66,10 @@ class Activation(Formula, ABC):
     def on_series(self, g):
         """Dual and derivative dual of a power series ``g`` (``flint.arb_series``), at the working precision."""
 
+    def on_symbol(self, t) -> tuple:
+        """Dual and derivative dual at a SymPy expression."""
+        return self.dual(t), self.dual_derivative(t)
+
     #: whether all Hermite coefficients beyond the first are known not to vanish; None: read it off the first ones
     is_semi_admissible: bool | None = None
     #: whether the coefficients of the dual fall like a power of their index, in steps of one half
@@ -80,7 +84,7 @@ class Activation(Formula, ABC):
     dual_coefficients: tuple | None = None
 
     def at_variance(self, variance) -> tuple:
-        r"""The activation at pre-activations of a variance ``q``: :math:`z \mapsto \varphi(\sqrt q z)`, normalised again.
+        r"""The activation at pre-activations of variance ``q``: :math:`z \mapsto \varphi(\sqrt q z)`, normalised.
 
         ``variance`` is a fraction or a `Constant`.  Returns the `Activation` (itself where it is homogeneous) and the
         second moment :math:`E[\varphi(\sqrt q z)^2]` of the activation *as its users write it* (``max(z, 0)`` for
@@ -93,11 +97,11 @@ class Activation(Formula, ABC):
     def triple(self, form: str, t, role: str = "all") -> tuple:
         r"""The layer triple at ``t``, in one of the forms ``"on_array"``, ``"on_ball"``, ``"on_series"``.
 
-        The layer maps the kernel and the tangent kernel :math:`(S, H)` to :math:`K = f(S)`, :math:`T = g(S) + h(S) H`;
-        for an activation, :math:`(\varphi^*, \varphi^*, (\varphi^*)')`.  ``role`` picks the parts of the tangent kernel
-        that come from training a single dense layer, seen from this layer: ``"top"`` the one on top of it, ``"own"``
-        the one that it begins with, ``"below"`` one of those before, ``"none"`` one of those after; ``"all"`` is all
-        of them.
+        ``"on_symbol"`` is one more, for SymPy expressions.  The layer maps the kernel and the tangent kernel
+        :math:`(S, H)` to :math:`K = f(S)`, :math:`T = g(S) + h(S) H`; for an activation,
+        :math:`(\varphi^*, \varphi^*, (\varphi^*)')`.  ``role`` picks the parts of the tangent kernel that come from
+        training a single dense layer, seen from this layer: ``"top"`` the one on top of it, ``"own"`` the one that it
+        begins with, ``"below"`` one of those before, ``"none"`` one of those after; ``"all"`` is all of them.
         """
         dual, slope = getattr(self, form)(t)
         zero = dual * 0
@@ -115,6 +119,10 @@ class Activation(Formula, ABC):
     def slope_on_angle(self, angle, dual):
         """The derivative dual at a complex ball of angles, given the dual there; needed with `angle_ratio`."""
         raise NotImplementedError
+
+    def tangent_bounds(self, before: float, after: float, slope: float) -> tuple[float, float]:
+        """Bounds of ``|g|`` and ``|h|`` from bounds of the argument, of the dual and of its derivative."""
+        return after, slope
 
     def series(self, order: int, ring=None) -> list:
         r"""Coefficients :math:`a_0, \dots, a_{order}` of :math:`\varphi^*(t) = \sum_n a_n t^n`.

@@ -12,6 +12,7 @@ from math import ceil, inf, log10, nextafter
 
 import numpy as np
 
+from .. import _constants
 from .._check import integer
 from .._flint import precision, scaled_ball, scaled_ratio
 from .floats import UNIT, float64
@@ -88,6 +89,13 @@ class BallColumn:
         """The elements at the given indices (or under a mask)."""
         places = np.arange(len(self.balls))[indices]
         return BallColumn(self.ring, tuple(self.balls[i] for i in places))
+
+    def times(self, number) -> "BallColumn":
+        """The elements times a positive fraction or constant."""
+        longest = max((int(b.mid().man_exp()[0]).bit_length() for b in self.balls), default=0)
+        with precision(max(self.ring.bits, longest) + 64):
+            factor = _constants.ball(number)
+            return BallColumn(self.ring, tuple(b * factor for b in self.balls))
 
     def decimal_text(self, i: int, digits: int) -> str:
         """``digits`` digits of the midpoint of element ``i``, whatever its error."""

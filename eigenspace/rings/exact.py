@@ -12,6 +12,7 @@ from math import factorial, inf, prod
 import numpy as np
 
 from .._flint import precision, scaled_ball
+from ..errors import UnsupportedError
 from .floats import float64
 
 #: a number is shown in full while it takes at most this many signs more than the digits asked for
@@ -80,6 +81,17 @@ class ExactColumn:
     def take(self, indices) -> "ExactColumn":
         """The elements at the given indices (or under a mask)."""
         return ExactColumn(tuple(self.numbers[i] for i in np.arange(len(self))[indices]))
+
+    def times(self, number) -> "ExactColumn":
+        """The elements times a positive fraction; a `Constant` is not one of the numbers of the ring."""
+        from flint import fmpq
+
+        if not isinstance(number, Fraction):
+            raise UnsupportedError(
+                f"ring=eigenspace.EXACT holds fractions, and the variance {number!r} of the output is none; "
+                f"use ring=eigenspace.ball(128)"
+            )
+        return ExactColumn(tuple(x * fmpq(number.numerator, number.denominator) for x in self.numbers))
 
     def to_jsonable(self) -> list[str]:
         """Exact text of every element, such as ``1/4+4/9*pi^-2``."""

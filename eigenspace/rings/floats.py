@@ -7,11 +7,14 @@ from math import factorial, log2
 
 import numpy as np
 
-from .._flint import scaled, scaled_ball, scaled_ratio
+from .._constants import ball
+from .._flint import precision, scaled, scaled_ball, scaled_ratio
 
 UNIT = 2.0**-53
 #: binary exponent of the smallest float64 with all its digits
 _LEAST_EXPONENT = -1021
+#: bits of a factor before it is rounded
+_FACTOR_BITS = 160
 #: channels of a row in the float ring: a lower bound, an upper bound, and a non-increasing majorant
 LOWER, UPPER, MAJORANT = 0, 1, 2
 
@@ -102,6 +105,13 @@ class FloatColumn:
     def take(self, indices) -> "FloatColumn":
         """The elements at the given indices (or under a mask)."""
         return FloatColumn(self.mantissa[indices].copy(), self.exponent[indices].copy())
+
+    def times(self, number) -> "FloatColumn":
+        """The elements times a positive fraction or constant, correct to two units."""
+        with precision(_FACTOR_BITS):
+            factor, shift = scaled_ball(ball(number))
+        mantissa, moved = np.frexp(self.mantissa * factor)
+        return FloatColumn(mantissa, np.where(mantissa == 0, 0, self.exponent + moved + shift))
 
     def data_text(self, i: int) -> str:
         """Decimal text for data files: 17 digits of the stored number, whatever its error."""

@@ -97,8 +97,8 @@ class Exponents:
         """The dual of an activation at a number."""
         return activation.on_ball(start)[0]
 
-    def taylor(self, activation, start, length: int) -> tuple[list, list]:
-        """Taylor coefficients of the dual and of its derivative at ``start``; 0 where one vanishes."""
+    def taylor(self, activation, start, length: int) -> tuple[list, list, list]:
+        """Taylor coefficients of the triple of a layer at ``start``; 0 where one vanishes."""
         return tuple([int(c != 0) for c in series] for series in _taylor(activation, start, length))
 
     def number(self, size: Size, power: int, factor: Fraction, slopes: Sequence, sign: int = 1) -> tuple[list, list]:
@@ -266,8 +266,8 @@ class Balls(Exponents):
         a = arb(a.numerator) / a.denominator if isinstance(a, Fraction) else arb(a)
         return (arb(size.value) / arb(base) ** a) ** power
 
-    def taylor(self, activation, start, length: int) -> tuple[list, list]:
-        """Taylor coefficients of the dual and of its derivative at ``start``; 0 where one vanishes."""
+    def taylor(self, activation, start, length: int) -> tuple[list, list, list]:
+        """Taylor coefficients of the triple of a layer at ``start``; 0 where one vanishes."""
         return _taylor(activation, start, length)
 
     def times_factorials(self, line: Sequence, j: int) -> list:
@@ -325,7 +325,7 @@ class Symbols(Balls):
         """The dual of an activation at an exact number."""
         return activation.dual(self.written(start))
 
-    def taylor(self, activation, start, length: int) -> tuple[list, list]:
+    def taylor(self, activation, start, length: int) -> tuple[list, list, list]:
         """Taylor coefficients: at 0 themselves, elsewhere as letters that keep expressions short (see `written`)."""
         import sympy
         from flint import arb
@@ -334,8 +334,7 @@ class Symbols(Balls):
         value = self.written(start)
         ball = arb(str(sympy.N(value, 80)))
         found = []
-        for expression, mask in zip((activation.dual(x), activation.dual_derivative(x)),
-                                    _taylor(activation, ball, length)):  # fmt: skip
+        for expression, mask in zip(activation.triple("on_symbol", x), _taylor(activation, ball, length)):
             line = []
             for n, c in enumerate(mask):
                 if c != 0:
@@ -373,12 +372,12 @@ def _arrays(parts: Sequence[Numbers]):
     return [p.exponent for p in parts], [p.coefficient for p in parts]
 
 
-def _taylor(activation, start, length: int) -> tuple[list, list]:
+def _taylor(activation, start, length: int) -> tuple[list, list, list]:
     from flint import arb_series
 
     from .._flint import padded
 
-    series = activation.on_series(arb_series([start, 1], prec=length))
+    series = activation.triple("on_series", arb_series([start, 1], prec=length))
     return tuple([0 if c.contains(0) else c for c in padded(s, length)] for s in series)
 
 
