@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import comb, factorial, prod
 
 from . import _check
+from ._constants import expression
 from ._formula import Formula, assert_exact
 from .activations import ExponentialDual, Rectified
 from .arccosine import HUGE, rectified_eigenvalue
@@ -304,7 +305,7 @@ def _exponential(activation: ExponentialDual, block: list, repeats: tuple[int, i
     """
     import sympy
 
-    rate, count = sympy.Rational(activation.rate), len(block)
+    rate, count = expression(activation.rate), len(block)
     a = rate / count
     groups = Counter(block)
     factors = {leaf: _bessel(*leaf, a) for leaf in groups}
