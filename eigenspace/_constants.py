@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 
 from ._flint import precision
 
@@ -44,6 +45,9 @@ class _Balls(Operations):
 
     def exp(self, x):
         return x.exp()
+
+    def sin(self, x):
+        return x.sin()
 
     def cos(self, x):
         return x.cos()
@@ -117,17 +121,31 @@ class _Fractions(Operations):
         return value
 
     def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise _Irrational
 
 
 _FRACTIONS = _Fractions()
 
 
+def product(ops, *factors):
+    """A product, as a formula."""
+    return prod(factors, start=ops.number(Fraction(1)))
+
+
 def ball(number):
     """A fraction or a constant as a ball, at the working precision."""
     if isinstance(number, Constant):
-        return number.function(BALLS, *map(ball, number.arguments))
+        import flint
+
+        return _ball_of(number, flint.ctx.prec)
     return BALLS.number(Fraction(number))
+
+
+@lru_cache(maxsize=4096)
+def _ball_of(number: Constant, bits: int):
+    return number.function(BALLS, *map(ball, number.arguments))
 
 
 def expression(number):

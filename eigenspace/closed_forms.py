@@ -309,7 +309,7 @@ def _exponential(activation: ExponentialDual, block: list, repeats: tuple[int, i
     """
     import sympy
 
-    rate, count = sympy.Rational(activation.rate), len(block)
+    rate, count = expression(activation.rate), len(block)
     a = rate / count
     groups = Counter(block)
     factors = {leaf: _bessel(*leaf, a) for leaf in groups}

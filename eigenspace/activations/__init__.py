@@ -1,5 +1,6 @@
 """Named activations, one family to a module; `base` says what the package needs to know of each."""
 
+from .arcsine import ArcsineDual, Erf, erf
 from .base import Activation
 from .polynomials import Identity, Polynomial, hermite, identity, monomial, polynomial
 from .rectified import (
@@ -20,6 +21,8 @@ from .smooth import Exponential, ExponentialDual, Rbf, exponential, rbf
 
 __all__ = [
     "Activation",
+    "ArcsineDual",
+    "Erf",
     "Exponential",
     "ExponentialDual",
     "Identity",
@@ -32,6 +35,7 @@ __all__ = [
     "Sign",
     "Step",
     "absolute",
+    "erf",
     "exponential",
     "hermite",
     "identity",

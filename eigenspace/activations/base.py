@@ -13,10 +13,13 @@ derivatives at 0 are positive and :math:`\varphi^*(0) = 0`, *semi-admissible* if
 """
 
 from abc import ABC, abstractmethod
+from fractions import Fraction
+from numbers import Rational
 
 import numpy as np
 
 from .. import _check
+from .._constants import Constant
 from .._formula import Formula
 from ..duals import power_series
 from ..errors import UnsupportedError
@@ -33,6 +36,19 @@ def typed(number) -> str:
         return str(number.numerator)
     shown = repr(float(number))
     return shown if type(number)(shown) == number else repr(number)
+
+
+def named_at(name: str, variance) -> str:
+    """The name of an activation at a variance: `name` itself at 1.
+
+    >>> from fractions import Fraction
+    >>> named_at("erf", Fraction(5, 2)), named_at("rbf(0.25)", Fraction(2)), named_at("erf", Fraction(1))
+    ('erf(variance=2.5)', 'rbf(0.25, variance=2)', 'erf')
+    """
+    if variance == 1:
+        return name
+    shown = typed(variance) if isinstance(variance, Fraction) else f"{float(variance):.12g}"
+    return f"{name[:-1]}, variance={shown})" if name.endswith(")") else f"{name}(variance={shown})"
 
 
 class Activation(Formula, ABC):
@@ -74,6 +90,8 @@ class Activation(Formula, ABC):
     is_semi_admissible: bool | None = None
     #: whether the coefficients of the dual fall like a power of their index, in steps of one half
     is_algebraic = False
+    #: whether the dual is known to be analytic around [-1, 1], the ends included
+    is_analytic = False
     #: whether the activation jumps, so that small angles come out like their square roots
     is_discontinuous = False
     #: whether the dual is nowhere negative on [-1, 1]
@@ -89,7 +107,22 @@ class Activation(Formula, ABC):
         ``variance`` is a fraction or a `Constant`.  Returns the `Activation` (itself where it is homogeneous) and the
         second moment :math:`E[\varphi(\sqrt q z)^2]` of the activation *as its users write it* (``max(z, 0)`` for
         ReLU), a fraction or a `Constant`.
+
+        >>> from fractions import Fraction
+        >>> from eigenspace import monomial, relu
+        >>> relu.at_variance(Fraction(3)), monomial(2).at_variance(Fraction(3))
+        ((eigenspace.relu, Fraction(3, 2)), (eigenspace.monomial(2), Fraction(27, 1)))
         """
+        if isinstance(variance, Rational):
+            variance = Fraction(int(variance.numerator), int(variance.denominator))
+        elif not isinstance(variance, Constant):
+            raise TypeError(f"variance must be a fraction, got {variance!r}; use fractions.Fraction('1.5')")
+        if isinstance(variance, Fraction) and variance <= 0:
+            raise ValueError(f"variance must be positive, got {variance}; use 1 for the activation itself")
+        return self._at_variance(variance)
+
+    def _at_variance(self, variance) -> tuple:
+        """The same for a Fraction above 0 or a Constant."""
         raise UnsupportedError(
             f"{self.name} is known at unit variance only; leave out sigma_w and sigma_b, or use another activation"
         )

@@ -11,7 +11,7 @@ polynomial :math:`\varphi(z) = \sum_n c_n z^n` has the coefficients :math:`b_k`,
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from math import factorial
@@ -20,7 +20,9 @@ from numbers import Integral, Rational, Real
 import numpy as np
 
 from .. import _check
-from .base import Activation
+from .._constants import constant, product
+from ..errors import UnsupportedError
+from .base import Activation, named_at
 
 #: largest degree of a polynomial activation
 _MOST_DEGREE = 1000
@@ -31,6 +33,7 @@ class Identity(Activation):
     r"""The identity: :math:`\varphi^*(t) = t`, :math:`(\varphi^*)'(t) = 1`: a linear layer."""
 
     name = "identity"
+    is_analytic = True
     keeps_angle = True
     dual_coefficients = (Fraction(0), Fraction(1))
 
@@ -59,6 +62,9 @@ class Identity(Activation):
 
         return [sympy.Integer(int(n == 1)) for n in range(_check.nonnegative_integer("order", order) + 1)]
 
+    def _at_variance(self, variance):
+        return self, variance
+
     def formula(self, z):
         """``z`` itself."""
         import sympy
@@ -81,20 +87,63 @@ class Polynomial(Activation):
     ``on_ball`` and ``on_series`` also take exact numbers (``flint.fmpq``) and polynomials (``flint.fmpq_poly``).
     """
 
-    name: str
-    #: the coefficients ``b_k`` over the Hermite polynomials, before the activation is normalised
+    #: the name at unit variance
+    label: str
+    #: the coefficients ``b_k`` over the Hermite polynomials at unit variance, before the activation is normalised
     projections: tuple[Fraction, ...]
+    #: square of the factor between ``projections`` and the activation as its users write it
+    unit: Fraction = Fraction(1)
+    #: variance of the pre-activations
+    variance: Fraction = Fraction(1)
 
     citations = ("Daniely2016",)
+    is_analytic = True
+
+    @property
+    def name(self) -> str:
+        """As one types it, with the variance if that is not 1."""
+        return named_at(self.label, self.variance)
 
     @cached_property
     def dual_coefficients(self) -> tuple[Fraction, ...]:
         """The coefficients ``a_k`` of the dual."""
-        return tuple(factorial(k) * b**2 / self._square_norm for k, b in enumerate(self.projections))
+        return tuple(square / self._square_norm for square in self._squares)
 
     @cached_property
     def _square_norm(self) -> Fraction:
-        return sum(factorial(k) * b**2 for k, b in enumerate(self.projections))
+        return sum(self._squares)
+
+    @cached_property
+    def _squares(self) -> tuple[Fraction, ...]:
+        """The numbers ``k! b_k**2`` at the variance."""
+        return tuple(
+            factorial(k) * b**2 * (self.variance if k % 2 else 1) for k, b in enumerate(self._moved_projections)
+        )
+
+    @cached_property
+    def _moved_projections(self) -> tuple[Fraction, ...]:
+        r"""The coefficients ``b_k`` at the variance ``q``, those of odd ``k`` over :math:`\sqrt q`."""
+        if self.variance == 1:
+            return self.projections
+        return _over([c * self.variance ** (n // 2) for n, c in enumerate(_over(self.projections, -1))])
+
+    def _at_variance(self, variance):
+        r"""From :math:`\sum_n c_n z^n` to :math:`\sum_n c_n q^{n/2} z^n`; a monomial stays what it is.
+
+        >>> polynomial((0, 1, 1)).at_variance(Fraction(1, 3))[1], hermite(2).at_variance(Fraction(2))
+        (Fraction(2, 3), (eigenspace.hermite(2, variance=2), Fraction(9, 2)))
+        """
+        powers = [n for n, c in enumerate(_over(self.projections, -1)) if c]
+        if len(powers) == 1:
+            return self, constant(product, self.unit * self._square_norm, *[variance] * powers[0])
+        if not isinstance(variance, Fraction):
+            raise UnsupportedError(
+                f"{self.name} is known at rational variances of its pre-activations only, got the irrational variance "
+                f"{variance!r}; use rational sigma_w and sigma_b below it, and activations with rational variances "
+                f"(relu and its relatives, polynomials)"
+            )
+        moved = replace(self, variance=self.variance * variance)
+        return moved, self.unit * moved._square_norm
 
     @property
     def keeps_angle(self) -> bool:
@@ -165,7 +214,7 @@ class Polynomial(Activation):
         import sympy
 
         order = _check.nonnegative_integer("order", order)
-        signs = [(b > 0) - (b < 0) for b in self.projections] + [0] * (order + 1)
+        signs = [(b > 0) - (b < 0) for b in self._moved_projections] + [0] * (order + 1)
         return [sign * sympy.sqrt(a) for sign, a in zip(signs, self._exact_series(order))]
 
     def formula(self, z):
@@ -177,9 +226,11 @@ class Polynomial(Activation):
         """
         import sympy
 
-        z, powers = sympy.sympify(z), _over(self.projections, -1)
+        z, powers = sympy.sympify(z), _over(self._moved_projections, -1)
+        root = sympy.sqrt(sympy.Rational(*self.variance.as_integer_ratio()))
         scale = sympy.sqrt(1 / sympy.Rational(*self._square_norm.as_integer_ratio()))
-        return scale * sympy.Add(*(sympy.Rational(*c.as_integer_ratio()) * z**n for n, c in enumerate(powers)))
+        terms = (sympy.Rational(*c.as_integer_ratio()) * root ** (n % 2) * z**n for n, c in enumerate(powers))
+        return scale * sympy.Add(*terms)
 
     @cached_property
     def _floats(self) -> list[float]:
@@ -246,7 +297,7 @@ def hermite(n: int) -> Polynomial:
     t**3
     """
     n = _degree(n)
-    return Polynomial(f"hermite({n})", (Fraction(0),) * n + (Fraction(1),))
+    return Polynomial(f"hermite({n})", (Fraction(0),) * n + (Fraction(1),), Fraction(1, factorial(n)))
 
 
 def _degree(n) -> int:

@@ -21,6 +21,7 @@ from math import comb, factorial, prod
 import numpy as np
 
 from .. import _check
+from .._constants import constant, product
 from .base import Activation, typed
 from .polynomials import identity
 
@@ -189,6 +190,15 @@ class Rectified(Activation):
         dual, derivative = self._on_ball(t, self.power, self.power - 1)
         return dual, slope * derivative
 
+    @property
+    def square_norm(self) -> Fraction:
+        r""":math:`E[\varphi(z)^2]` of the activation as its users write it, :math:`z_+^n`."""
+        return Fraction(double_factorial(2 * self.power - 1), 2)
+
+    def _at_variance(self, variance):
+        """Homogeneous of degree ``power``."""
+        return self, constant(product, self.square_norm, *[variance] * self.power)
+
     def _on_ball(self, t, *orders: int) -> list:
         """The duals of the same share of several orders."""
         from flint import arb
@@ -356,6 +366,11 @@ class LeakyRelu(Rectified):
         return (1 - self.slope) ** 2 / (2 * (1 + self.slope**2))
 
     @property
+    def square_norm(self) -> Fraction:
+        """Half the sum of the squares of the slopes."""
+        return (1 + self.slope**2) / 2
+
+    @property
     def signs(self) -> tuple[int, int]:
         r"""Of :math:`\frac{1+a}2 z + \frac{1-a}2 |z|`."""
         return (1 if self.slope > -1 else -1), (1 if self.slope < 1 else -1)
@@ -398,6 +413,7 @@ class Sign(Rectified):
     name = "sign"
     power = 0
     share = Fraction(1)
+    square_norm = Fraction(1)
 
     def formula(self, z):
         """The normalised activation itself."""

@@ -1,24 +1,26 @@
 """Smooth activations: the Gaussian kernel and its relatives."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from .. import _check
-from .base import Activation, typed
+from .._constants import Constant, ball, constant, expression, product
+from .base import Activation, named_at, typed
 
 
 class ExponentialDual(Activation):
     r"""An activation whose dual is :math:`e^{-\rho(1-t)}`, with :math:`(\varphi^*)' = \rho\,\varphi^*`."""
 
+    is_analytic = True
     is_nonnegative = True
     is_semi_admissible = True
 
     @property
     @abstractmethod
-    def rate(self) -> Fraction:
+    def rate(self) -> Fraction | Constant:
         r"""The exact rate :math:`\rho`."""
 
     def dual(self, t):
@@ -29,23 +31,18 @@ class ExponentialDual(Activation):
         """
         import sympy
 
-        return sympy.exp(-sympy.Rational(self.rate) * (1 - sympy.sympify(t)))
+        return sympy.exp(-expression(self.rate) * (1 - sympy.sympify(t)))
 
     def on_array(self, t):
         """Dual and derivative dual at float64 correlations."""
         value = np.exp(-float(self.rate) * (1.0 - t))
         return value, float(self.rate) * value
 
-    def _rate(self):
-        from flint import arb, fmpq
-
-        return arb(fmpq(self.rate.numerator, self.rate.denominator))
-
     def on_ball(self, t):
         """Dual and derivative dual at a ball."""
         from flint import arb
 
-        rate = self._rate()
+        rate = ball(self.rate)
         if t == 1:
             return arb(1), rate
         value = (rate * (t - 1)).exp()
@@ -55,14 +52,14 @@ class ExponentialDual(Activation):
         r"""With :math:`u = 2\rho \sin^2(\theta/2)`: :math:`(1 - e^{-u}) / u = e^{-u/2} \sinh(u/2) / (u/2)`."""
         from flint import acb
 
-        rate = self._rate()
+        rate = ball(self.rate)
         square = (angle / 2).sinc() ** 2 / 4
         u = 2 * rate * angle * angle * square
         return rate * square * (-u / 2).exp() * (u * acb(0, 1) / 2).sinc()
 
     def slope_on_angle(self, angle, dual):
         r""":math:`\rho\,\varphi^*`."""
-        return self._rate() * dual
+        return ball(self.rate) * dual
 
     def on_series(self, g):
         r"""Dual and derivative dual of a series, through :math:`e' = \rho g' e`: positive terms only.
@@ -72,7 +69,7 @@ class ExponentialDual(Activation):
         """
         from flint import arb, arb_series
 
-        rate = self._rate()
+        rate = ball(self.rate)
         slope = [n * c for n, c in enumerate(g.coeffs())][1:]
         kept = [(i, s) for i, s in enumerate(slope) if not s.is_zero()]
         value = [self.on_ball(g[0])[0]]
@@ -91,7 +88,7 @@ class ExponentialDual(Activation):
         import sympy
 
         order = _check.nonnegative_integer("order", order)
-        rate = sympy.Rational(self.rate)
+        rate = expression(self.rate)
         return [
             self._sign(n) * sympy.sqrt(rate**n / sympy.factorial(n)) * sympy.exp(-rate / 2) for n in range(order + 1)
         ]
@@ -111,24 +108,30 @@ class Rbf(ExponentialDual):
     """
 
     gamma: float
+    #: variance of the pre-activations
+    variance: Fraction | Constant = Fraction(1)
 
     citations = ("RahimiRecht2007",)
 
     @property
     def name(self) -> str:
-        """``rbf(gamma)``, as one types it."""
-        return f"rbf({self.gamma!r})"
+        """``rbf(gamma)``, as one types it, with the variance if that is not 1."""
+        return named_at(f"rbf({self.gamma!r})", self.variance)
 
     @property
-    def rate(self) -> Fraction:
-        r""":math:`2\gamma`, exactly; a float means the decimal number that it prints as."""
-        return 2 * Fraction(repr(self.gamma))
+    def rate(self) -> Fraction | Constant:
+        r""":math:`2\gamma q`, exactly; a float means the decimal number that it prints as."""
+        return constant(product, 2 * Fraction(repr(self.gamma)), self.variance)
+
+    def _at_variance(self, variance):
+        """The second moment is 1 at all variances."""
+        return replace(self, variance=constant(product, self.variance, variance)), Fraction(1)
 
     def formula(self, z):
         """The normalised activation itself."""
         import sympy
 
-        return sympy.sqrt(2) * sympy.sin(sympy.sqrt(sympy.Rational(self.rate)) * z + sympy.pi / 4)
+        return sympy.sqrt(2) * sympy.sin(sympy.sqrt(expression(self.rate)) * z + sympy.pi / 4)
 
     def _sign(self, n: int) -> int:
         # sqrt(2) sin(pi/4 + n pi/2)
@@ -145,28 +148,39 @@ class Exponential(ExponentialDual):
     """
 
     b: Fraction
+    #: variance of the pre-activations
+    variance: Fraction | Constant = Fraction(1)
 
     citations = ("Daniely2016",)
 
     @property
     def name(self) -> str:
-        """``exponential(b)``, as one types it."""
-        return f"exponential({typed(self.b)})"
+        """``exponential(b)``, as one types it, with the variance if that is not 1."""
+        return named_at(f"exponential({typed(self.b)})", self.variance)
 
     @property
-    def rate(self) -> Fraction:
-        """The square of ``b``, exactly."""
-        return self.b**2
+    def rate(self) -> Fraction | Constant:
+        r""":math:`b^2 q`, exactly."""
+        return constant(product, self.b**2, self.variance)
+
+    def _at_variance(self, variance):
+        r"""The second moment of :math:`e^{bz}` is :math:`e^{2b^2q}`."""
+        moved = replace(self, variance=constant(product, self.variance, variance))
+        return moved, constant(_exponential_moment, moved.rate)
 
     def formula(self, z):
         """The normalised activation itself."""
         import sympy
 
-        b = sympy.Rational(self.b)
-        return sympy.exp(b * z - b**2)
+        rate = expression(self.rate)
+        return sympy.exp(sympy.sign(self.b) * sympy.sqrt(rate) * z - rate)
 
     def _sign(self, n: int) -> int:
         return -1 if self.b < 0 and n % 2 else 1
+
+
+def _exponential_moment(ops, rate):
+    return ops.exp(2 * rate)
 
 
 def rbf(gamma: float) -> Rbf:
