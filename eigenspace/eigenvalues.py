@@ -29,8 +29,8 @@ _RTOL = 1e-12
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
 _CALLED = re.compile(
-    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|exponential|"
-    r"polynomial|monomial|hermite)\b(?=[(),\]])"
+    r"\b(mlp|cnn|hypercube|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|"
+    r"exponential|polynomial|monomial|hermite)\b(?=[(),\]])"
 )
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 

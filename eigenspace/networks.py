@@ -15,14 +15,14 @@ other layers in place of the activation (see `layers`).
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
-from . import _check
+from . import _check, _grid
 from ._constants import Constant, ball, constant
 from .activations import Activation, relu
 from .activations.base import typed
@@ -248,10 +248,37 @@ def mlp(
     return Network((top,), call)
 
 
+def hypercube(bits: int, depth: int, **options) -> "Network":
+    r"""A fully connected network on the Boolean cube :math:`\{-1, 1\}^{bits}`: ``mlp(1, depth, leaves=bits)``.
+
+    The eigenfunctions are the products of different bits, and all :math:`\binom{bits}{l}` products of ``l`` bits share
+    one eigenvalue [YangSalman2019].  Its classes have the degrees ``l``.
+
+    Parameters
+    ----------
+    bits
+        Number of bits, each a leaf of dimension 1.
+    depth
+        Number of hidden layers, at least 1.
+    options
+        The other options of `mlp`, such as ``activation``.
+
+    Examples
+    --------
+    >>> from eigenspace import eigenvalue
+    >>> eigenvalue(hypercube(1000, 2), {0: 1, 1: 1}).multiplicity
+    499500
+    """
+    count = _check.positive_integer("bits", bits, "use 1 for a single bit")
+    net = mlp(1, depth, leaves=count, **options)
+    plain = f"mlp(1, {depth}{f', leaves={count}' if count > 1 else ''}"
+    return replace(net, call=f"hypercube({count}, {depth}{net.call.removeprefix(plain)}")
+
+
 def cnn(
     dim: int,
-    filters: Sequence[int],
-    positions: int = 1,
+    filters: Sequence[int | tuple[int, int]],
+    positions: int | tuple[int, int] = 1,
     *,
     activation: Activation = relu,
     head: str = "flatten",
@@ -259,7 +286,7 @@ def cnn(
     sigma_b: float = 0.0,
     residual: float | Callable[[int], float] | None = None,
 ) -> "Network":
-    """A convolutional network of non-overlapping patches.
+    """A convolutional network of non-overlapping patches, in a row or on the grid of an image.
 
     Parameters
     ----------
@@ -267,9 +294,12 @@ def cnn(
         Dimension of each leaf (one pixel with its channels, or one patch).
     filters
         ``(k1, k2, ...)``: convolutions whose stride equals their filter size, ``k1`` counted in leaves, each
-        followed by the activation.
+        followed by the activation.  Where an entry is a pair ``(height, width)``, the network is two-dimensional, and
+        the other entries are pairs or 1.
     positions
-        Positions left after the last convolution.  There are ``positions * prod(filters)`` leaves.
+        Positions left after the last convolution.  There are ``positions * prod(filters)`` leaves.  A pair ``(height,
+        width)`` is a grid of positions; in a two-dimensional network, an integer is a square grid where it is the
+        square of an integer, otherwise a row of that length.
     head
         ``"flatten"``: linear readout of all positions; ``"dense"``: flatten, dense layer, activation, linear readout.
     sigma_w, sigma_b
@@ -282,21 +312,31 @@ def cnn(
     --------
     >>> cnn(12, filters=(1, 4, 4), positions=16, head="dense").summary()
     "cnn(12, filters=(1, 4, 4), positions=16, head='dense'): 256 leaves of dimension 12, d = 3072, depth 4, relu"
+
+    The leaves of a two-dimensional network are the pixels of its image, numbered row by row:
+
+    >>> net = cnn(12, filters=((2, 2),), positions=(2, 3))
+    >>> net.grid, net.location(8), [net.number(leaf) for leaf in net.positions[1].children]
+    ((4, 6), (1, 2), [2, 3, 8, 9])
     """
     dim = _dimension(dim)
-    filters = _check.positive_integers("filters", filters, "drop the layer or use 1")
-    count = _check.positive_integer("positions", positions)
+    filters, sizes, last = _grid.read(filters, positions)
     head = _check.choice("head", head, HEADS)
     activation = _activation(activation)
-    scales = Scales.of(sigma_w, sigma_b, _weight(residual, filters[1:].count(1)))
-    parts: list = [Leaf(dim) for _ in range(count * prod(filters))]
-    for depth, size in enumerate(filters):
-        own = scales if size == 1 and depth else scales.outside_blocks
-        parts = [Node.over(tuple(parts[i : i + size]), activation, own) for i in range(0, len(parts), size)]
+    grid = _grid.scaled(last, sizes)
+    leaves = tuple(Leaf(dim) for _ in range(prod(grid)))
+    keeps = [done > 0 and prod(size) == 1 for done, size in enumerate(sizes)]
+    scales = Scales.of(sigma_w, sigma_b, _weight(residual, sum(keeps)))
+    parts: Sequence = leaves
+    for done, size in enumerate(sizes):
+        patches = _grid.patches(_grid.scaled(last, sizes[done:]), size)
+        own = scales if keeps[done] else scales.outside_blocks
+        parts = [Node.over(tuple(parts[i] for i in patch), activation, own) for patch in patches]
     if head == "dense":
         parts = [Node.over(tuple(parts), activation, scales.outside_blocks)]
+    count = last if len(last) > 1 else last[0]
     call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)}{scales.text})"
-    return Network(tuple(parts), call, head)
+    return Network(tuple(parts), call, head, leaves, grid)
 
 
 def _weight(residual, blocks: int):
@@ -357,19 +397,21 @@ class Network:
     """An immutable network: the tuple of positions under the linear readout.  Made by `mlp`, `cnn` or `network`.
 
     ``head`` says whether the last layer with activation is one over all positions (``"dense"``) or not (``"flatten"``).
+    ``order`` holds the leaves in the order of their numbers, where it is not that of their first appearance; ``grid``
+    is the shape of the array that they fill row by row: ``(leaves,)``, or ``(height, width)`` of an image.
     """
 
     positions: tuple
     call: str
     head: str = "flatten"
+    order: tuple[Leaf, ...] | None = field(default=None, repr=False)
+    grid: tuple[int, ...] = ()
     _numbers: dict = field(init=False, repr=False)
 
     def __post_init__(self):
-        numbers: dict = {}
-        for part in self._walk():
-            if isinstance(part, Leaf):
-                numbers.setdefault(part, len(numbers))
-        object.__setattr__(self, "_numbers", numbers)
+        leaves = self.order if self.order is not None else [part for part in self._walk() if isinstance(part, Leaf)]
+        object.__setattr__(self, "_numbers", {part: number for number, part in enumerate(leaves)})
+        object.__setattr__(self, "grid", self.grid or (len(leaves),))
 
     def _walk(self) -> Iterator:
         """Every part once, children before parents, leaves in the order of their first appearance."""
@@ -434,6 +476,16 @@ class Network:
     def number(self, part: Leaf) -> int:
         """Number of a leaf."""
         return self._numbers[part]
+
+    def location(self, number: int) -> tuple[int, ...]:
+        """Place of a leaf in the grid: ``(index,)`` in a row of leaves, ``(row, column)`` in an image.
+
+        >>> cnn(3, filters=((2, 2), 1), positions=(1, 3)).location(8)
+        (1, 2)
+        """
+        last = len(self._numbers) - 1
+        number = _check.integer("number", number, 0, last, f"leaves are 0 to {last}")
+        return tuple(map(int, np.unravel_index(number, self.grid)))
 
     def summary(self) -> str:
         """One line: the call, the inputs, the depth and the activations."""
@@ -551,7 +603,7 @@ def trained_alone(net: Network, number: int) -> Network:
         made[part] = Node(children, part.activation, part.scales, Part(part.layer, role), part.variance), level
     if len({made[part][1] for part in net.positions}) > 1:
         raise UnsupportedError("layer: the positions of this network lie at different depths; use layer=None")
-    return Network(tuple(made[part][0] for part in net.positions), net.call, net.head)
+    return replace(net, positions=tuple(made[part][0] for part in net.positions))
 
 
 def _network(net) -> Network:
