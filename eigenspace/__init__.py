@@ -13,8 +13,8 @@ import importlib
 
 _NAMES = {
     "activations": (
-        "Activation", "absolute", "erf", "exponential", "hermite", "identity", "leaky_relu", "monomial", "polynomial",
-        "rbf", "rectified_monomial", "relu", "sign", "step",
+        "Activation", "absolute", "cosine", "erf", "exponential", "gaussian", "gelu", "hermite", "identity",
+        "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
     ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),

@@ -227,3 +227,23 @@ def test_balls_hold_the_floats():
         ball, number = es.eigenvalue(net, degrees, ring=es.ball(96), rtol=1e-14), es.eigenvalue(net, degrees)
         assert ball.bound == "proved"
         assert abs(float(ball.value.mid()) / number.value - 1) <= number.error + 1e-14
+
+
+DECAYS = [
+    es.mlp(3, 1, sigma_b=0.5),
+    es.mlp(4, 2, sigma_w=1.2, sigma_b=0.3),
+    es.mlp(3, 3, residual=0.5),
+    es.mlp(3, 2, sigma_w=3),
+    es.network([es.node([es.node([es.leaf(3)], es.erf, sigma_w=1.5)], sigma_b=0.2)]),
+]
+
+
+@pytest.mark.parametrize("net", DECAYS, ids=lambda net: net.call)
+def test_decay_laws(net):
+    """The law with its constants meets the eigenvalues at degree 100 to the next order of the expansion."""
+    assert es.decay(net).compare([100, 101]) == pytest.approx([1, 1], abs=2e-3)
+
+
+def test_biases_are_smooth_at_opposite_inputs():
+    assert es.decay(es.mlp(3, 1, sigma_b=0.5)).ends[1] == 0
+    assert es.decay(es.mlp(3, 1)).ends[1] != 0
