@@ -157,7 +157,8 @@ def spectrum(
     ``min_value`` and ``count`` search degree by degree, up to 64 (1024 on a single leaf).  Raising one degree by two
     never raises an eigenvalue (every monomial moment falls), so two consecutive total degrees below the threshold
     leave only classes of distinct leaves of degree one; those are excluded by the unlisted rest of the trace over
-    their multiplicity.
+    their multiplicity.  On a cube, where two more bits never raise an eigenvalue either [YangSalman2019], there are
+    none left.
 
     Examples
     --------
@@ -308,7 +309,8 @@ def _nothing_beyond(plan: Layout, pool: Pool, log10, threshold: float, degree: i
         return True
     if np.any(last >= threshold):
         return False
-    if degree >= len(plan.net.leaves):
+    # two more bits u, v: E[t**n P (1 - x_u x_v)] = 2 E[t**n P; x_u = -x_v] >= 0, both are out of the mean there
+    if degree >= len(plan.net.leaves) or plan.root.is_cube:
         return True
     # distinct leaves of degree one: at least the product of the smallest dimensions many eigenfunctions
     dims = sorted(part.dim for part in plan.net.leaves)
