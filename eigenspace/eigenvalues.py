@@ -31,7 +31,7 @@ _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
 _CALLED = re.compile(
     r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|exponential|"
-    r"polynomial|monomial|hermite)\b(?=[(),\]])"
+    r"polynomial|dual_polynomial|monomial|hermite)\b(?=[(),\]])"
 )
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 

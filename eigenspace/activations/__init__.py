@@ -1,7 +1,16 @@
 """Named activations, one family to a module; `base` says what the package needs to know of each."""
 
 from .base import Activation
-from .polynomials import Identity, Polynomial, hermite, identity, monomial, polynomial
+from .polynomials import (
+    DualPolynomial,
+    Identity,
+    Polynomial,
+    dual_polynomial,
+    hermite,
+    identity,
+    monomial,
+    polynomial,
+)
 from .rectified import (
     LeakyRelu,
     Rectified,
@@ -20,6 +29,7 @@ from .smooth import Exponential, ExponentialDual, Rbf, exponential, rbf
 
 __all__ = [
     "Activation",
+    "DualPolynomial",
     "Exponential",
     "ExponentialDual",
     "Identity",
@@ -32,6 +42,7 @@ __all__ = [
     "Sign",
     "Step",
     "absolute",
+    "dual_polynomial",
     "exponential",
     "hermite",
     "identity",
