@@ -7,13 +7,13 @@ from math import inf
 
 import numpy as np
 
-from . import _check
+from . import _check, activations
 from ._version import __version__
 from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, _concrete, trace, trained_alone
+from .networks import KERNELS, MAKERS, Network, _concrete, trace, trained_alone
 from .pooling import pooling_notes, refuse_shared, trace_under_head, under_head
 from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout
@@ -30,8 +30,7 @@ _RTOL = 1e-12
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
 _CALLED = re.compile(
-    r"\b(mlp|cnn|hypercube|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|"
-    r"exponential|polynomial|monomial|hermite)\b(?=[(),\]])"
+    rf"\b({'|'.join([*MAKERS, *(name for name in activations.__all__ if name.islower())])})\b(?=[(),\]])"
 )
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 

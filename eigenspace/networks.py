@@ -33,6 +33,8 @@ from .layers import Part, layer
 
 HEADS = ("flatten", "dense", "gap")
 KERNELS = ("nngp", "ntk")
+#: functions that make networks and their parts
+MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node")
 
 
 @dataclass(frozen=True, eq=False)
@@ -571,7 +573,7 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
     --------
     >>> kernel_function(mlp(50, 2))([1.0])
     3.0
-    >>> kernel_function(cnn(50, (1,), 2, head="gap"), "nngp")([[1.0, 0.0], [0.0, 1.0]]).round(12)   # (1 + 1/pi) / 2
+    >>> round(kernel_function(cnn(50, (1,), 2, head="gap"), "nngp")([[1.0, 0.0], [0.0, 1.0]]), 12)   # (1 + 1/pi) / 2
     0.659154943092
     """
     net, kernel = _concrete(net), _check.choice("kernel", kernel, KERNELS)

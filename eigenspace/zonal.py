@@ -146,7 +146,8 @@ class CubeLaw:
     def first_order(self, degree: int) -> int:
         r"""Order of the power series that is tried first.
 
-        The first dropped moment, about :math:`(n / ew)^{n/2}`, has to fall below the eigenvalue, about :math:`(k / ew)^k`.
+        The first dropped moment, about :math:`(n / ew)^{n/2}`, has to fall below the eigenvalue, about
+        :math:`(k / ew)^k`.
         """
         return max(64, (5 * degree // 2 if self.prefers_series else degree) + 32)
 
