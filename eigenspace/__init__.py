@@ -13,12 +13,12 @@ import importlib
 
 _NAMES = {
     "activations": (
-        "Activation", "absolute", "erf", "exponential", "hermite", "identity", "leaky_relu", "monomial", "polynomial",
-        "rbf", "rectified_monomial", "relu", "sign", "step",
+        "Activation", "absolute", "cosine", "erf", "exponential", "gaussian", "gelu", "hermite", "identity",
+        "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
     ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
-    "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
+    "networks": ("Network", "cnn", "hypercube", "kernel_function", "leaf", "mlp", "network", "node"),
     "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "user_kernels": ("zonal_spectrum",),

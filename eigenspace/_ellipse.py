@@ -16,16 +16,23 @@ ellipse, :math:`|\sin\theta| \le \cosh b`, and :math:`|P_k(\cos\theta)| \le e^{k
 :math:`|\theta\sqrt q| < 1` on the boundary of an ellipse, the same holds inside (minimum and maximum principle), so the
 map is analytic there, and an ellipse that contains the image of the boundary contains the image of the whole, because
 ellipses are convex.  One pass of balls around the boundary therefore proves how far a layer moves an ellipse.
+
+Where all duals of a chain are analytic around [-1, 1], that is not needed: their coefficients are not negative, so that
+:math:`|\varphi^*(t)| \le \varphi^*(|t|)`, and the kernel and the tangent kernel at the correlation :math:`\cosh b`,
+where all series of the chain converge, are bounds of both in the ellipse.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, cosh, log, log2, pi, sqrt
+from math import ceil, cosh, isfinite, log, log2, pi, sqrt
 
 from ._flint import precision
+from .duals import evaluate
 
 #: parameters of the first ellipse that are tried
 _PARAMETERS = (2.6, 2.2, 1.9, 1.65, 1.45, 1.3, 1.2, 1.12, 1.06)
+#: further ones for chains of analytic duals
+_SLIM_PARAMETERS = (1.03, 1.015, 1.007, 1.003)
 #: arcs of the upper half of a boundary, and how often one may be halved
 _ARCS, _HALVINGS = 384, 4
 
@@ -65,6 +72,8 @@ def ellipses(chain: tuple) -> tuple[Ellipse, ...]:
     Cost: some hundred evaluations of balls per activation and ellipse.
     """
     found = []
+    if all(activation.is_analytic for activation in chain):
+        return _by_positivity(chain)
     for start in _PARAMETERS:
         parameter = start
         kernel = tangent = _cosine_bound(start)
@@ -80,6 +89,21 @@ def ellipses(chain: tuple) -> tuple[Ellipse, ...]:
             tangent = (lift + slope * tangent) * (1 + 1e-12)
         else:
             found.append(Ellipse(start, kernel, tangent))
+    return tuple(found)
+
+
+def _by_positivity(chain: tuple) -> tuple[Ellipse, ...]:
+    """Ellipses for duals that are analytic around [-1, 1]: values at the largest absolute correlation bound all."""
+    from flint import arb
+
+    found = []
+    for parameter in _PARAMETERS + _SLIM_PARAMETERS:
+        with precision(64):
+            largest = arb(_cosine_bound(parameter))
+            kernel, tangent = evaluate(chain, largest, largest)
+        bounds = [float(x.abs_upper()) * (1 + 1e-12) for x in (kernel, tangent)]
+        if all(map(isfinite, bounds)):
+            found.append(Ellipse(parameter, *bounds))
     return tuple(found)
 
 

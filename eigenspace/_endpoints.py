@@ -8,7 +8,9 @@ kernel arrives at 1 or -1 a rectifier is singular, :math:`(1-t)^{n+1/2}`; everyw
 from fractions import Fraction
 from math import floor
 
+from ._constants import expression
 from .activations import Rectified
+from .layers import Biased, Residual
 
 _HALF = Fraction(1, 2)
 
@@ -81,11 +83,32 @@ def _rectified_end(n: int, share, sign: int, order) -> dict:
     return {p: c for p, c in total.items() if p <= order}
 
 
-def apply(activation, kernel: dict, order, name) -> tuple[dict, dict]:
-    """The dual and the derivative dual of a series.
+def apply(layer, kernel: dict, order, name) -> tuple[dict, dict, dict]:
+    """The triple of a layer at a series.
 
     ``name`` gives long constants a symbol of their own.
     """
+    zero, one = Fraction(0), {Fraction(0): 1}
+    if isinstance(layer, Biased):
+        weight, bias = expression(layer.weight), expression(layer.bias)
+        moved = add(scale(weight, kernel), scale(bias, one))
+        if kernel.get(zero) == 1:
+            moved[zero] = kernel[zero]
+        dual, _, slope = apply(layer.inner, moved, order, name)
+        return dual, add(dual, scale(bias, slope)), scale(weight, slope)
+    if isinstance(layer, Residual):
+        skip, branch = expression(layer.skip), expression(layer.branch)
+        dual, lift, slope = apply(layer.inner, kernel, order, name)
+        whole = add(scale(skip, kernel), scale(branch, dual))
+        if kernel.get(zero) == 1:
+            whole[zero] = kernel[zero]
+        return whole, scale(branch, add(dual, lift)), add(scale(skip, one), scale(branch, slope))
+    dual, slope = _pair(layer, kernel, order, name)
+    return dual, dual, slope
+
+
+def _pair(activation, kernel: dict, order, name) -> tuple[dict, dict]:
+    """The dual and the derivative dual of an activation at a series."""
     import sympy
 
     start = sympy.sympify(kernel.get(Fraction(0), sympy.Integer(0)))
@@ -124,7 +147,7 @@ def expansion(chain, sign: int, kernel: str, order, name) -> dict:
     reach = order + Fraction(3, 2)
     k = {Fraction(0): sympy.Integer(sign), Fraction(1): -sympy.Integer(sign)}
     t = k
-    for activation in chain:
-        dual, slope = apply(activation, k, reach, name)
-        k, t = dual, add(dual, multiply(slope, t, reach))
+    for layer in chain:
+        k, lift, slope = apply(layer, k, reach, name)
+        t = add(lift, multiply(slope, t, reach))
     return {p: c for p, c in (k if kernel == "nngp" else t).items() if p <= order}

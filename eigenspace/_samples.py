@@ -166,15 +166,18 @@ def _mpf_samples(function, points, bits):
     return [value + arb(0, (lost * abs(value)).upper()) for value in values]
 
 
-def _rounds(function, at, angle: float) -> bool:
-    """Whether a function rounds coarsely inside: its sixth differences then do not fall like distance to the sixth."""
+def _rounds(function, at, place: float, move=lambda angle: angle.cos()) -> bool:
+    """Whether a function rounds coarsely inside: its sixth differences then do not fall like distance to the sixth.
+
+    Near the point ``move(place)``.
+    """
     from flint import arb
 
     coarse, fine = (
-        abs(sum(comb(6, j) * (-1) ** j * at(function, arb(angle + j * close).cos()) for j in range(7))).mid()
+        abs(sum(comb(6, j) * (-1) ** j * at(function, move(arb(place + j * close))) for j in range(7))).mid()
         for close in (_CLOSE, _CLOSE / 16)
     )
-    value = abs(at(function, arb(angle).cos()))
+    value = abs(at(function, move(arb(place))))
     return bool(fine > value * arb(2) ** (60 - _TRIAL_BITS) and 1024 * fine > coarse)
 
 

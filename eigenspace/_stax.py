@@ -21,7 +21,7 @@ from .errors import UnsupportedError
 
 #: most parts of a network that is no convolution, nodes counted once for each of their parents
 _MOST_PARTS = 4096
-_INSTALL = "to_stax needs neural-tangents 0.6.5 or newer, with jax < 0.6 and numpy < 2"
+_INSTALL = "to_stax needs neural-tangents 0.6.5 or newer, with jax < 0.6"
 
 
 def to_stax(net, width: int) -> tuple:
@@ -59,11 +59,6 @@ def _children(part) -> tuple:
     return getattr(part, "children", ())
 
 
-def _grid(net) -> tuple[int, ...]:
-    """The shape of the array of the leaves."""
-    return getattr(net, "grid", None) or (len(net.leaves),)
-
-
 def _levels(net) -> list[_Level] | None:
     """The convolutions of a network, input side first; ``None`` where it is none of convolutions."""
     heights: dict = {}
@@ -75,7 +70,7 @@ def _levels(net) -> list[_Level] | None:
     top = max(heights.values())
     if len({leaf.dim for leaf in net.leaves}) > 1 or {heights[p] for p in net.positions} != {top}:
         return None
-    shape = _grid(net)
+    shape = net.grid
     place = {leaf: tuple(map(int, np.unravel_index(net.number(leaf), shape))) for leaf in net.leaves}
     levels: list[_Level] = []
     for height in range(1, top + 1):
@@ -135,7 +130,7 @@ class _Maker:
 
     def convolutions(self, net, levels: Sequence[_Level]) -> tuple:
         """The network as convolutions, and dense layers from where one sees the whole grid."""
-        stax, layers, grid, flat = self.stax, [], _grid(net), False
+        stax, layers, grid, flat = self.stax, [], net.grid, False
         for level in levels:
             if not flat and level.size == grid:
                 layers.append(stax.Flatten())

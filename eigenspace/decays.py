@@ -16,13 +16,15 @@ from fractions import Fraction
 import numpy as np
 
 from . import _check
+from ._constants import expression
 from ._endpoints import expansion
 from ._flint import precision
 from ._formula import Formula, assert_exact
-from .activations import Activation, ExponentialDual, Rectified
+from .activations import Activation, Rectified
 from .duals import power_series
 from .eigenvalues import eigenvalue
 from .errors import UnsupportedError
+from .layers import activation_of
 from .networks import KERNELS, Leaf, Network, _dimension, _network, mlp
 
 #: digits of the numerical constants
@@ -329,20 +331,23 @@ def _one_sphere(net: Network, kernel: str, call: str) -> Decay:
     while not isinstance(part, Leaf):
         chain.insert(0, part.layer)
         part = part.children[0]
-    powers = [a.power for a in chain if isinstance(a, Rectified)]
-    known = all(isinstance(a, Rectified | ExponentialDual) or a.keeps_angle for a in chain)
+    kinds = [activation_of(layer) for layer in chain]
+    powers = [a.power for a in kinds if isinstance(a, Rectified)]
+    known = all(isinstance(a, Rectified) or a.is_analytic for a in kinds)
     if not powers or not known:
         names = ", ".join(a.name for a in chain) or "linear"
         raise UnsupportedError(
             f"no power law is known for the activations ({names}): it needs at least one rectifier, and beside it only "
-            f"rectifiers, exponentials and identity; a smooth kernel decays faster than any power; closed_form may help"
+            f"activations with a smooth dual in closed form; a smooth kernel decays faster than any power; closed_form "
+            f"may help"
         )
     order = max(Fraction(1), min(powers) + Fraction(1, 2))
     where: list = []
     ends = [expansion(chain, sign, kernel, order, lambda value: _named_constant(value, where)) for sign in (1, -1)]
     nu = min(p for p in ends[0] if p.denominator > 1)
     zero = sympy.Integer(0)
-    ends = tuple(sympy.factor(end.get(nu, zero)) for end in ends)
+    variance = expression(net.variance)
+    ends = tuple(sympy.factor(variance * end.get(nu, zero)) for end in ends)
     used = set().union(*(e.free_symbols for e in ends))
     for symbol, value in reversed(where):
         used |= value.free_symbols if symbol in used else set()
@@ -472,10 +477,11 @@ def _singular(part, active: set, known: dict) -> tuple:
     if not touched:
         return False, sympy.oo, sympy.oo, corner
     activation = part.layer
-    smooth = isinstance(activation, ExponentialDual) or activation.keeps_angle
+    smooth = activation.is_analytic
     if not smooth and not (isinstance(activation, Rectified) and activation.power > 0):
         raise UnsupportedError(
-            f"no law of several spheres is known for {activation.name}; it needs relu, its relatives, or exponentials"
+            f"no law of several spheres is known for {activation.name}; it needs relu and its relatives, or "
+            f"activations with a smooth dual in closed form"
         )
     # a linear layer does not join what its children do
     if activation.keeps_angle and len(touched) > 1:

@@ -13,7 +13,8 @@ from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, _concrete, kernel_function, trained_alone
+from .networks import KERNELS, Network, _concrete, trace, trained_alone
+from .pooling import pooling_notes, refuse_shared, trace_under_head, under_head
 from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout
 from .solver import solve
@@ -29,8 +30,8 @@ _RTOL = 1e-12
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
 _CALLED = re.compile(
-    r"\b(mlp|cnn|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|exponential|"
-    r"polynomial|monomial|hermite)\b(?=[(),\]])"
+    r"\b(mlp|cnn|hypercube|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|"
+    r"exponential|polynomial|monomial|hermite)\b(?=[(),\]])"
 )
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
@@ -100,10 +101,10 @@ def eigenvalue(
     net, kernel, ring, whole = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
     plan = layout(net)
-    pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
+    pool = under_head(net, single(plan.root, canonical(plan, _degrees(net, degrees))))
     solution = _solve(plan, pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
     call = f"eigenspace.eigenvalue(net, {degrees!r}, {whole}{_accuracy(ring, rtol)})"
-    return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call, layer)[0]
+    return _table(plan, pool, solution, np.array([len(pool) - 1]), kernel, ring, call, layer, (inf, 0.0))[0]
 
 
 def spectrum(
@@ -179,7 +180,7 @@ def spectrum(
     name = asked[0] if asked else "degree"
     if name == "degree":
         degree = _check.nonnegative_integer("degree", 4 if degree is None else degree)
-        pool = enumerate_classes(plan.root, degree)
+        pool = under_head(net, enumerate_classes(plan.root, degree))
         solution = _solve(plan, pool, np.ones(len(pool), dtype=bool), kernel, ring, rtol, progress)
         chosen = np.arange(len(pool))
         call = f"degree={degree}"
@@ -191,7 +192,7 @@ def spectrum(
         pool, solution, chosen = _search(plan, kernel, ring, rtol, min_value, count, progress)
         call = f"{name}={min_value if name == 'min_value' else count!r}"
     call = f"eigenspace.spectrum(net, {whole}, {call}{_accuracy(ring, rtol)})"
-    return _table(plan, pool, solution, chosen, kernel, ring, call, layer)
+    return _table(plan, pool, solution, chosen, kernel, ring, call, layer, _trace(plan, kernel, ring, rtol))
 
 
 # requests --------------------------------------------------------------------------------------------
@@ -203,6 +204,7 @@ def _request(net, kernel, ring, layer):
         raise TypeError(
             f"ring must be eigenspace.FLOAT, EXACT or ball(bits), got {ring!r}; use ring=eigenspace.ball(128)"
         )
+    refuse_shared(net)
     if layer is None:
         return net, kernel, ring, repr(kernel)
     if kernel != "ntk":
@@ -261,25 +263,25 @@ def _degrees(net: Network, degrees) -> tuple[int, ...]:
 
 def _search(plan: Layout, kernel: str, ring, rtol: float, min_value, count, progress):
     """Pool, solution and the chosen classes, largest eigenvalue first."""
-    trace = _trace(plan.net, kernel)
+    total, _ = _trace(plan, kernel, ring, rtol)
     one_leaf = plan.root.dim is not None
     for degree in [2**n for n in range(2, 11)] if one_leaf else range(2, _MOST_DEGREE + 1):
-        pool = enumerate_classes(plan.root, degree)
+        pool = under_head(plan.net, enumerate_classes(plan.root, degree))
         # three digits decide where to search; only the chosen classes get more
         rough = _solve(plan, pool, np.ones(len(pool), dtype=bool), kernel, ring, _ROUGH, None)
         log10 = rough.values.log10() + np.log10(1 + rough.error)
         order = np.argsort(-log10, kind="stable")
         order = order[log10[order] > -inf]
-        rest = _rest(pool, rough, trace)
+        rest = _rest(pool, rough, total)
         if count is None:
             threshold = float(np.log10(min_value))
         else:
             reached = np.flatnonzero(np.cumsum(pool.count[order]) >= count)
-            if not reached.size and not _nothing_beyond(plan, pool, log10, -inf, degree, rest, trace):
+            if not reached.size and not _nothing_beyond(plan, pool, log10, -inf, degree, rest, total):
                 continue
             last = order[reached[0]] if reached.size else order[-1]
             threshold = float(log10[last] - 2 * np.log10(1 + max(rough.error[order])))
-        if _nothing_beyond(plan, pool, log10, threshold, degree, rest, trace):
+        if _nothing_beyond(plan, pool, log10, threshold, degree, rest, total):
             chosen = order[log10[order] >= threshold - 1e-9]
             solution = _solve(plan, pool, np.isin(np.arange(len(pool)), chosen), kernel, ring, rtol, progress)
             log10 = solution.values.log10()
@@ -338,11 +340,15 @@ class _Lazy(Sequence):
         return self._make(int(self._places[index]))
 
 
-def _trace(net: Network, kernel: str) -> float:
-    return float(kernel_function(net, kernel)(np.ones(len(net.leaves))))
+def _trace(plan: Layout, kernel: str, ring, rtol: float) -> tuple[float, float]:
+    """The trace, and what its relative error may be beyond roundings."""
+    return trace_under_head(plan, trace(plan.net, kernel, 1.0), kernel, ring, rtol)
 
 
-def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ring, call: str, layer) -> EigenTable:
+def _table(
+    plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ring, call: str, layer, total
+) -> EigenTable:
+    """The chosen classes as a table; ``total`` is the pair of `_trace`."""
     net = plan.net
     values = solution.values.take(chosen)
     space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
@@ -350,8 +356,7 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
     learning[values.log10() == -inf] = inf
     cited = (*(c for a in net.activations for c in a.citations), *solution.citations)
     citations = (*_CITATIONS, *dict.fromkeys(cited))
-    notes = _notes(learning, space, frequency, ring)
-    trace = _trace(net, kernel)
+    notes = *_notes(learning, space, frequency, ring), *pooling_notes(net, total[1])
     if layer is not None:
         kernel = "ntk"
         notes = (f"The part of the NTK that comes from training layer {layer} of 0 to {net.depth} alone.", *notes)
@@ -367,7 +372,7 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
         learning_index=learning,
         patterns=_Lazy(pool.pattern, chosen),
         degrees=_Lazy(partial(representative, plan, pool), chosen),
-        trace=trace,
+        trace=total[0],
         provenance=Provenance(
             call=call.replace("net", _CALLED.sub(r"eigenspace.\1", net.call), 1),
             network=net.summary(),

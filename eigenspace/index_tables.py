@@ -18,6 +18,7 @@ from .eigenvalues import _degrees
 from .indices import index_columns, leading_exponents
 from .interactions import components
 from .networks import KERNELS, Network, _network
+from .pooling import samples_note
 from .shapes import layout
 from .table import _deliver
 
@@ -70,6 +71,7 @@ class IndexTable:
     rows: tuple[IndexRow, ...]
     networks: Mapping[str, str]
     kernel: str
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -173,6 +175,7 @@ class IndexTable:
             notes.append("→ L: the leading exponent exceeds the sum, because an activation is not admissible.")
         if mixed:
             notes.append("Targets of several rows are mixtures; share: of their mean square.")
+        notes += self.notes
         origin = (
             f"eigenspace {__version__}: index_table, kernel {self.kernel}",
             *(f"{name}: {summary}" for name, summary in self.networks.items()),
@@ -235,7 +238,8 @@ def index_table(nets, targets, kernel: str = "ntk") -> IndexTable:
     kernel = _check.choice("kernel", kernel, KERNELS)
     nets = _named_networks(nets)
     rows = [row for name, target in _named_targets(targets) for row in _rows(nets, name, target, kernel)]
-    return IndexTable(tuple(rows), {name: net.summary() for name, net in nets.items()}, kernel)
+    notes = tuple(f"{name}: {note}" for name, net in nets.items() if (note := samples_note(net)))
+    return IndexTable(tuple(rows), {name: net.summary() for name, net in nets.items()}, kernel, notes)
 
 
 def _named_networks(nets) -> dict[str, Network]:

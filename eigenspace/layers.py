@@ -47,6 +47,18 @@ def layer(activation: Activation, variance: Number, weights, biases, residual) -
     return Residual(own, *shares), total
 
 
+def activation_of(layer: Activation) -> Activation:
+    """The activation inside a layer, at the variance of its pre-activations.
+
+    >>> from eigenspace import mlp
+    >>> activation_of(mlp(3, 2, sigma_b=0.5).layers[1])
+    eigenspace.relu
+    """
+    while isinstance(layer, _Composed):
+        layer = layer.inner
+    return layer
+
+
 def _pre(ops, variance, weights, biases):
     return weights * variance + biases
 
@@ -103,6 +115,11 @@ class _Composed(Activation):
     def is_algebraic(self):
         """That of the activation: the singularity at 1 is the same, all others move away."""
         return self.inner.is_algebraic
+
+    @property
+    def is_analytic(self):
+        """That of the activation: the argument stays in [-1, 1]."""
+        return self.inner.is_analytic
 
     @property
     def is_discontinuous(self):

@@ -64,8 +64,8 @@ def _moments(pool: Pool, size: int, order: int, tangent: bool, ring, done: dict)
         most = degree(shape.chain)
         reach = None if most is None else (size - 1 + tangent) * most
         if shape.is_cube and shape.chain and most is None:
-            law = CubeLaw(shape.fan_in)
-            series = lambda ring, n: _join(pool, n, order, False, ring, {}).kernel  # noqa: E731
+            law, degrees = CubeLaw(shape.fan_in), pool.degree.tolist()
+            series = lambda ring, n: law.rows(ring, degrees, n)  # noqa: E731
             done[key] = _chain(pool, law, series, size, tangent, ring)
         elif not pool.is_leaf:
             top = order if reach is None else min(order, reach)

@@ -10,19 +10,20 @@ The kernels follow the recursion [Xiao2022, eqs. 11-12; JacotGabrielHongler2018]
 
 and the linear readout averages over positions: NNGP = mean ``K``, NTK = mean ``T``.  ``T`` counts the linear layer on
 top, so ``T = 1 + depth`` where all correlations are 1.  Weights and biases of other variances, and residual blocks, are
-other layers in place of the activation (see `layers`).
+other layers in place of the activation (see `layers`).  Under ``head="gap"`` the readout takes the mean over all pairs
+of a position of ``x`` and a position of ``x'`` instead [Xiao2022, app. H].
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
-from . import _check
+from . import _check, _grid
 from ._constants import Constant, ball, constant
 from .activations import Activation, relu
 from .activations.base import typed
@@ -30,7 +31,7 @@ from .duals import evaluate
 from .errors import UnsupportedError
 from .layers import Part, layer
 
-HEADS = ("flatten", "dense")
+HEADS = ("flatten", "dense", "gap")
 KERNELS = ("nngp", "ntk")
 
 
@@ -172,9 +173,16 @@ def network(
         The nodes (or leaves).  Leaves are numbered in the order of their first appearance.
     head
         ``"flatten"``: linear readout of all positions; ``"dense"``: one more dense layer over all positions with
-        ``activation``, then a linear readout.
+        ``activation``, then a linear readout; ``"gap"``: global average pooling over positions that share their
+        weights, then a linear readout.  Such positions must be alike, child by child in the order given: the leaves
+        that correspond are those at the same place.
     sigma_w, sigma_b
         Those of the dense layer of the head, see `mlp`; the readout itself has weights of variance 1 and no biases.
+
+    Raises
+    ------
+    ValueError
+        Under ``"gap"``, for positions that are not alike.
 
     Examples
     --------
@@ -188,6 +196,8 @@ def network(
     if head == "dense":
         positions = (Node.over(positions, _activation(activation), scales),)
         call += f", head='dense'{_named(activation)}{scales.text}"
+    elif head == "gap":
+        call += ", head='gap'"
     return Network(positions, call + ")", head)
 
 
@@ -248,10 +258,37 @@ def mlp(
     return Network((top,), call)
 
 
+def hypercube(bits: int, depth: int, **options) -> "Network":
+    r"""A fully connected network on the Boolean cube :math:`\{-1, 1\}^{bits}`: ``mlp(1, depth, leaves=bits)``.
+
+    The eigenfunctions are the products of different bits, and all :math:`\binom{bits}{l}` products of ``l`` bits share
+    one eigenvalue [YangSalman2019].  Its classes have the degrees ``l``.
+
+    Parameters
+    ----------
+    bits
+        Number of bits, each a leaf of dimension 1.
+    depth
+        Number of hidden layers, at least 1.
+    options
+        The other options of `mlp`, such as ``activation``.
+
+    Examples
+    --------
+    >>> from eigenspace import eigenvalue
+    >>> eigenvalue(hypercube(1000, 2), {0: 1, 1: 1}).multiplicity
+    499500
+    """
+    count = _check.positive_integer("bits", bits, "use 1 for a single bit")
+    net = mlp(1, depth, leaves=count, **options)
+    plain = f"mlp(1, {depth}{f', leaves={count}' if count > 1 else ''}"
+    return replace(net, call=f"hypercube({count}, {depth}{net.call.removeprefix(plain)}")
+
+
 def cnn(
     dim: int,
-    filters: Sequence[int],
-    positions: int = 1,
+    filters: Sequence[int | tuple[int, int]],
+    positions: int | tuple[int, int] = 1,
     *,
     activation: Activation = relu,
     head: str = "flatten",
@@ -259,7 +296,7 @@ def cnn(
     sigma_b: float = 0.0,
     residual: float | Callable[[int], float] | None = None,
 ) -> "Network":
-    """A convolutional network of non-overlapping patches.
+    """A convolutional network of non-overlapping patches, in a row or on the grid of an image.
 
     Parameters
     ----------
@@ -267,11 +304,15 @@ def cnn(
         Dimension of each leaf (one pixel with its channels, or one patch).
     filters
         ``(k1, k2, ...)``: convolutions whose stride equals their filter size, ``k1`` counted in leaves, each
-        followed by the activation.
+        followed by the activation.  Where an entry is a pair ``(height, width)``, the network is two-dimensional, and
+        the other entries are pairs or 1.
     positions
-        Positions left after the last convolution.  There are ``positions * prod(filters)`` leaves.
+        Positions left after the last convolution.  There are ``positions * prod(filters)`` leaves.  A pair ``(height,
+        width)`` is a grid of positions; in a two-dimensional network, an integer is a square grid where it is the
+        square of an integer, otherwise a row of that length.
     head
-        ``"flatten"``: linear readout of all positions; ``"dense"``: flatten, dense layer, activation, linear readout.
+        ``"flatten"``: linear readout of all positions; ``"dense"``: flatten, dense layer, activation, linear readout;
+        ``"gap"``: global average pooling over the positions, linear readout.
     sigma_w, sigma_b
         Standard deviations of weights and biases of all layers but the readout, see `mlp`.
     residual
@@ -282,21 +323,31 @@ def cnn(
     --------
     >>> cnn(12, filters=(1, 4, 4), positions=16, head="dense").summary()
     "cnn(12, filters=(1, 4, 4), positions=16, head='dense'): 256 leaves of dimension 12, d = 3072, depth 4, relu"
+
+    The leaves of a two-dimensional network are the pixels of its image, numbered row by row:
+
+    >>> net = cnn(12, filters=((2, 2),), positions=(2, 3))
+    >>> net.grid, net.location(8), [net.number(leaf) for leaf in net.positions[1].children]
+    ((4, 6), (1, 2), [2, 3, 8, 9])
     """
     dim = _dimension(dim)
-    filters = _check.positive_integers("filters", filters, "drop the layer or use 1")
-    count = _check.positive_integer("positions", positions)
+    filters, sizes, last = _grid.read(filters, positions)
     head = _check.choice("head", head, HEADS)
     activation = _activation(activation)
-    scales = Scales.of(sigma_w, sigma_b, _weight(residual, filters[1:].count(1)))
-    parts: list = [Leaf(dim) for _ in range(count * prod(filters))]
-    for depth, size in enumerate(filters):
-        own = scales if size == 1 and depth else scales.outside_blocks
-        parts = [Node.over(tuple(parts[i : i + size]), activation, own) for i in range(0, len(parts), size)]
+    grid = _grid.scaled(last, sizes)
+    leaves = tuple(Leaf(dim) for _ in range(prod(grid)))
+    keeps = [done > 0 and prod(size) == 1 for done, size in enumerate(sizes)]
+    scales = Scales.of(sigma_w, sigma_b, _weight(residual, sum(keeps)))
+    parts: Sequence = leaves
+    for done, size in enumerate(sizes):
+        patches = _grid.patches(_grid.scaled(last, sizes[done:]), size)
+        own = scales if keeps[done] else scales.outside_blocks
+        parts = [Node.over(tuple(parts[i] for i in patch), activation, own) for patch in patches]
     if head == "dense":
         parts = [Node.over(tuple(parts), activation, scales.outside_blocks)]
+    count = last if len(last) > 1 else last[0]
     call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)}{scales.text})"
-    return Network(tuple(parts), call, head)
+    return Network(tuple(parts), call, head, leaves, grid)
 
 
 def _weight(residual, blocks: int):
@@ -356,20 +407,25 @@ def _parts(name: str, parts) -> tuple:
 class Network:
     """An immutable network: the tuple of positions under the linear readout.  Made by `mlp`, `cnn` or `network`.
 
-    ``head`` says whether the last layer with activation is one over all positions (``"dense"``) or not (``"flatten"``).
+    ``head`` says whether the last layer with activation is one over all positions (``"dense"``) or not (``"flatten"``),
+    and whether the positions are pooled before the readout (``"gap"``).
+    ``order`` holds the leaves in the order of their numbers, where it is not that of their first appearance; ``grid``
+    is the shape of the array that they fill row by row: ``(leaves,)``, or ``(height, width)`` of an image.
     """
 
     positions: tuple
     call: str
     head: str = "flatten"
+    order: tuple[Leaf, ...] | None = field(default=None, repr=False)
+    grid: tuple[int, ...] = ()
     _numbers: dict = field(init=False, repr=False)
 
     def __post_init__(self):
-        numbers: dict = {}
-        for part in self._walk():
-            if isinstance(part, Leaf):
-                numbers.setdefault(part, len(numbers))
-        object.__setattr__(self, "_numbers", numbers)
+        leaves = self.order if self.order is not None else [part for part in self._walk() if isinstance(part, Leaf)]
+        object.__setattr__(self, "_numbers", {part: number for number, part in enumerate(leaves)})
+        object.__setattr__(self, "grid", self.grid or (len(leaves),))
+        if self.head == "gap":
+            self.places  # noqa: B018  refuses positions that are not alike
 
     def _walk(self) -> Iterator:
         """Every part once, children before parents, leaves in the order of their first appearance."""
@@ -426,6 +482,35 @@ class Network:
         """The different layers, input side first: the activations themselves in critical networks."""
         return tuple(dict.fromkeys(p.layer for p in self._walk() if isinstance(p, Node)))
 
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Numbers of the leaves of every position, shape ``(positions, leaves of a position)``.
+
+        Leaves in one column correspond to each other.  Raises :class:`ValueError` where the positions are not alike.
+
+        >>> cnn(5, (1, 2), 2, head="gap").places.tolist()
+        [[0, 1], [2, 3]]
+        """
+        alone = [Network((part,), "") for part in self.positions]
+        first = alone[0]._form
+        for i, net in enumerate(alone):
+            if net._form != first:
+                one, other = _expression(self.positions[0]), _expression(self.positions[i])
+                raise ValueError(
+                    f"positions must be alike under head='gap', child by child, got {one} at position 0 and {other} at "
+                    f"position {i}; give them the same layers and dimensions in the same order, or use head='flatten'"
+                )
+        return np.array([[self._numbers[leaf] for leaf in net.leaves] for net in alone])
+
+    @property
+    def _form(self) -> tuple:
+        """What networks share that differ in their inputs alone, parts in the order of the walk."""
+        index: dict = {}
+        for part in self._walk():
+            index[part] = len(index)
+        own = lambda part: part.dim if isinstance(part, Leaf) else part.layer
+        return tuple((own(part), *(index[c] for c in getattr(part, "children", ()))) for part in index)
+
     @property
     def activations(self) -> tuple[Activation, ...]:
         """The different activations, input side first."""
@@ -434,6 +519,16 @@ class Network:
     def number(self, part: Leaf) -> int:
         """Number of a leaf."""
         return self._numbers[part]
+
+    def location(self, number: int) -> tuple[int, ...]:
+        """Place of a leaf in the grid: ``(index,)`` in a row of leaves, ``(row, column)`` in an image.
+
+        >>> cnn(3, filters=((2, 2), 1), positions=(1, 3)).location(8)
+        (1, 2)
+        """
+        last = len(self._numbers) - 1
+        number = _check.integer("number", number, 0, last, f"leaves are 0 to {last}")
+        return tuple(map(int, np.unravel_index(number, self.grid)))
 
     def summary(self) -> str:
         """One line: the call, the inputs, the depth and the activations."""
@@ -505,13 +600,22 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
         ``xi -> K``: correlations of shape ``(..., leaves)`` in [-1, 1] to kernel values of shape ``(...)``, float64.
         Absolute error of the order of ``depth * 1e-16``.  Cost: one evaluation of the duals per node.
 
+        Under ``head="gap"`` correlations of shape ``(..., leaves, leaves)``, with entry ``[a, b]`` between leaf ``a``
+        of one input and leaf ``b`` of the other.  Only pairs of leaves that correspond to each other matter, in the
+        same position or in two different ones; all others are ignored.  Cost: ``positions**2`` times that of one
+        position.
+
     Examples
     --------
     >>> kernel_function(mlp(50, 2))([1.0])
     3.0
+    >>> kernel_function(cnn(50, (1,), 2, head="gap"), "nngp")([[1.0, 0.0], [0.0, 1.0]]).round(12)   # (1 + 1/pi) / 2
+    0.659154943092
     """
     net, kernel = _concrete(net), _check.choice("kernel", kernel, KERNELS)
     count = len(net.leaves)
+    if net.head == "gap":
+        return _pooled_function(net, kernel)
 
     def function(xi):
         xi = np.asarray(xi, dtype=float)
@@ -525,6 +629,33 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
         lines = (xi[..., number] for number in range(count))
         result = kernel_values(net, kernel, {leaf: (line, line) for leaf, line in zip(net.leaves, lines)})
         return float(result) if xi.ndim == 1 else result
+
+    return function
+
+
+def _pooled_function(net: Network, kernel: str) -> Callable[[np.ndarray], np.ndarray]:
+    r"""The kernel under ``head="gap"``, :math:`w^{-2} \sum_{u,v} K_{pen}(\xi_{uv})` [Xiao2022, app. H].
+
+    :math:`\xi_{uv}` holds the correlations of the leaves of position ``u`` of one input with those of position ``v`` of
+    the other.
+    """
+    one, count = Network(net.positions[:1], ""), len(net.leaves)
+
+    def function(xi):
+        xi = np.asarray(xi, dtype=float)
+        if xi.ndim < 2 or xi.shape[-2:] != (count, count):
+            raise ValueError(
+                f"xi must be matrices of {count} x {count} correlations under head='gap', got shape {xi.shape}; use an "
+                f"array of shape (..., {count}, {count}), entry [a, b] between leaf a of one input and b of the other"
+            )
+        values = {}
+        for leaf, column in zip(one.leaves, net.places.T):
+            line = xi[..., column[:, None], column]
+            if not np.all(np.abs(line) <= 1.0 + 1e-12):
+                raise ValueError("xi must hold correlations between -1 and 1; divide inner products by both norms")
+            values[leaf] = line, line
+        result = np.mean(kernel_values(one, kernel, values), axis=(-2, -1))
+        return float(result) if xi.ndim == 2 else result
 
     return function
 
@@ -589,7 +720,7 @@ def trained_alone(net: Network, number: int) -> Network:
         made[part] = Node(children, part.activation, part.scales, Part(part.layer, role), part.variance), level
     if len({made[part][1] for part in net.positions}) > 1:
         raise UnsupportedError("layer: the positions of this network lie at different depths; use layer=None")
-    return Network(tuple(made[part][0] for part in net.positions), net.call, net.head)
+    return replace(net, positions=tuple(made[part][0] for part in net.positions))
 
 
 def _network(net) -> Network:

@@ -128,30 +128,66 @@ class CubeLaw:
     bits: int
 
     is_finite = True
-    prefers_series = False
 
     @property
     def extent(self) -> int:
         """What the number of nodes grows with."""
         return self.bits
 
-    def pursue_series(self, gap: float, ratio: float, settled: float) -> bool:
-        """Whether to raise the order of the power series; for few bits the rule is cheaper."""
+    @property
+    def prefers_series(self) -> bool:
+        """Whether the power series is taken before the rule; for few bits the rule is cheaper."""
         return self.bits > _RULE_BITS
+
+    def pursue_series(self, gap: float, ratio: float, settled: float) -> bool:
+        """Whether to raise the order of the power series."""
+        return self.prefers_series
 
     def multiplicity(self, degree: int) -> int:
         """Number of products of ``degree`` different bits."""
         return comb(self.bits, degree)
 
+    def rows(self, ring, degrees: Sequence[int], size: int):
+        r"""Moments :math:`E[t^n P_k] / n!` of the mean correlation, ``n < size``, one row for each degree, over a ring.
+
+        .. math:: w\, E[t^{n+1} P_k] = (w - k)\, E[t^n P_{k+1}] + k\, E[t^n P_{k-1}]
+
+        [YangSalman2019, recurrence of `step`], without a negative term.  All moments from the ``n``-th on are at most
+        the even moment :math:`E[t^{2 \lfloor n/2 \rfloor}]` and ``1 / multiplicity`` (see `_majorants`).  Cost:
+        ``size * min(bits, size + max(degrees)) / 2`` ball operations.
+        """
+        from flint import arb
+
+        last = min(self.bits, max(degrees) + size)
+        with precision(ring.fine_bits + 2 * size.bit_length() + 64):
+            k = np.arange(last + 1, dtype=object)
+            up, down = (self.bits - k) / arb(self.bits), k / arb(self.bits)
+            # the moments of one power for all degrees, between zeros; every other one vanishes
+            line = np.array([arb(0)] * (last + 3), dtype=object)
+            line[1] = arb(1)
+            columns = []
+            for n in range(size):
+                columns.append(line[1 + np.array(degrees)])
+                here = slice(2 - n % 2, min(n + 2, last + 1) + 1, 2)
+                after = np.array([arb(0)] * (last + 3), dtype=object)
+                left, right = (slice(here.start + shift, here.stop + shift, 2) for shift in (-1, 1))
+                own = slice(here.start - 1, here.stop - 1, 2)
+                after[here] = up[own] * line[right] + down[own] * line[left]
+                line = after
+            even = [column[degrees.index(0)] for column in columns[::2]]
+            most = [arb(1) / self.multiplicity(degree) for degree in degrees]
+            majorants = [[even[n // 2].min(limit) for n in range(size)] for limit in most]
+            moments = np.stack(columns, axis=1).tolist()
+            return ring.rows_from_rule(moments, majorants, np.full((len(degrees), size), -np.inf), False, 1.0)
+
     def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
         """Correlations and weights, at the working precision."""
         from flint import arb
 
-        total = self.bits
-        return (
-            [arb(total - 2 * i) / total for i in range(total + 1)],
-            [arb(comb(total, i)) / 2**total for i in range(total + 1)],
-        )
+        total, counts = self.bits, [1]
+        for i in range(total):
+            counts.append(counts[-1] * (total - i) // (i + 1))
+        return [arb(total - 2 * i) / total for i in range(total + 1)], [arb(n) / 2**total for n in counts]
 
     def step(self, k: int) -> tuple[int, int, int]:
         """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""

@@ -36,8 +36,14 @@ POLYNOMIAL = [
     es.polynomial((0, 1, -1)),
     es.polynomial((2, "-1/3", 0, 1)),
 ]
-ARCSINE = [es.erf]
-ALL = RECTIFIED + SMOOTH + POLYNOMIAL + ARCSINE
+ARCSINE = [es.erf, es.gelu, es.gaussian(-0.5), es.gaussian(Fraction(-5, 3))]
+WAVES = [es.sine(1, 1, 0), es.sine(-2, 0.5, 0.3), es.cosine(1, -1.5, 0), es.cosine(Fraction(1, 3), 1, -2)]
+MOVED = [
+    es.erf.at_variance(Fraction(5, 2))[0],
+    es.gelu.at_variance(Fraction(1, 3))[0],
+    es.sine(1, 1, 1).at_variance(2)[0],
+]
+ALL = RECTIFIED + SMOOTH + POLYNOMIAL + ARCSINE + WAVES
 name = lambda a: a.name
 EXACT = type("Exact", (), {"name": "exact"})()
 
@@ -67,7 +73,7 @@ def expectation(activation, t):
     return radial * mpmath.quad(lambda w: phi(mpmath.cos(w)) * phi(mpmath.cos(w - angle)), cuts) / (2 * mp.pi)
 
 
-@pytest.mark.parametrize("activation", ALL, ids=name)
+@pytest.mark.parametrize("activation", ALL + MOVED, ids=name)
 def test_dual_is_the_gaussian_expectation(activation):
     tolerance = 1e-24 if activation in RECTIFIED else 1e-13
     with mpmath.workdps(30):

@@ -1,6 +1,6 @@
 """Named activations, one family to a module; `base` says what the package needs to know of each."""
 
-from .arcsine import ArcsineDual, Erf, erf
+from .arcsine import ArcsineDual, Erf, Gaussian, Gelu, erf, gaussian, gelu
 from .base import Activation
 from .polynomials import Identity, Polynomial, hermite, identity, monomial, polynomial
 from .rectified import (
@@ -18,6 +18,7 @@ from .rectified import (
     step,
 )
 from .smooth import Exponential, ExponentialDual, Rbf, exponential, rbf
+from .waves import Sinusoid, cosine, sine
 
 __all__ = [
     "Activation",
@@ -25,6 +26,8 @@ __all__ = [
     "Erf",
     "Exponential",
     "ExponentialDual",
+    "Gaussian",
+    "Gelu",
     "Identity",
     "LeakyRelu",
     "Polynomial",
@@ -33,10 +36,14 @@ __all__ = [
     "RectifiedMonomial",
     "Relu",
     "Sign",
+    "Sinusoid",
     "Step",
     "absolute",
+    "cosine",
     "erf",
     "exponential",
+    "gaussian",
+    "gelu",
     "hermite",
     "identity",
     "leaky_relu",
@@ -46,5 +53,6 @@ __all__ = [
     "rectified_monomial",
     "relu",
     "sign",
+    "sine",
     "step",
 ]

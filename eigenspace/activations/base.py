@@ -90,7 +90,8 @@ class Activation(Formula, ABC):
     is_semi_admissible: bool | None = None
     #: whether the coefficients of the dual fall like a power of their index, in steps of one half
     is_algebraic = False
-    #: whether the dual is known to be analytic around [-1, 1], the ends included
+    #: whether the dual is known to be analytic around [-1, 1], the ends included; `on_ball` beyond 1 is then its sum,
+    #: or not finite where its series diverges
     is_analytic = False
     #: whether the activation jumps, so that small angles come out like their square roots
     is_discontinuous = False

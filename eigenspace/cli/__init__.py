@@ -81,8 +81,9 @@ PositionsOption = Annotated[
 HeadOption = Annotated[
     str | None,
     typer.Option(
-        metavar="flatten|dense",
-        help="cnn: linear readout of all positions, or one more dense layer first.", show_default="flatten",
+        metavar="flatten|dense|gap",
+        help="cnn: linear readout of all positions, one more dense layer first, or of the average over positions.",
+        show_default="flatten",
         rich_help_panel=_NETWORK,
     ),
 ]

@@ -130,14 +130,15 @@ def verify(
     with precision(_BITS):
         corner = trace(net, kernel, arb(1))
         rows = _rows(table, net, corner)
-    estimates = _estimates(kernel, rows, (samples, seed, max_seconds, progress))
+        implied = _implied(table, net, corner)
+    *estimates, constant = _estimates(kernel, [*rows, implied], (samples, seed, max_seconds, progress))
     verified = (_compared(table, i, row, estimate) for i, (row, estimate) in enumerate(zip(rows, estimates)))
     return Verification(
         network=net.call,
         kernel=kernel,
         rows=tuple(verified),
         trace=_render.certain_text(float(table.trace), 0, 6, _TRACE),
-        faults=(*_wrong_trace(table, corner), *_overfull(net, rows)),
+        faults=(*_wrong_trace(table, corner, implied, constant), *_overfull(net, rows)),
         pairs=max((estimate.pairs for estimate in estimates), default=0),
         seed=seed,
     )
@@ -180,6 +181,25 @@ def _rows(table: EigenTable, net: Network, corner) -> list[_Row]:
         scale = abs(stated) if stated != 0 else corner / max(multiplicity, 1)
         rows.append(_Row(degrees, pairs, multiplicity, stated, allowed, scale, terms))
     return rows
+
+
+def _implied(table: EigenTable, net: Network, corner) -> _Row:
+    r"""The constant, of the eigenvalue that the stated trace implies.
+
+    Over ``w`` pooled positions the trace is :math:`(K(1) + (w-1) \lambda(0)) / w`, and as uncertain as that eigenvalue;
+    without pooling, or for one position, it implies none: no terms.
+    """
+    from flint import arb
+
+    count = len(net.positions) if net.head == "gap" else 1
+    if count == 1:
+        return _Row({}, (), 1, arb(0), arb(0), corner, ())
+    stated = (count * arb(float(table.trace)) - corner) / (count - 1)
+    # as uncertain as the constant's own row, or else as the least certain one
+    own = [float(table.error[i]) for i, degrees in enumerate(table.degrees) if not any(degrees)]
+    error = own[0] if own else max(table.error.tolist(), default=0.0)
+    allowed = abs(stated) * error + count * _TRACE * corner
+    return _Row({}, (), 1, stated, allowed, stated if stated > 0 else corner, ((Fraction(1), net.positions[0]),))
 
 
 def _degrees(table: EigenTable, net: Network, i: int) -> tuple[int, ...]:
@@ -340,9 +360,16 @@ def _faults(table: EigenTable, i: int, row: _Row):
         yield f"the interaction does not show the degrees {row.pairs}"
 
 
-def _wrong_trace(table: EigenTable, corner):
+def _wrong_trace(table: EigenTable, corner, implied: _Row, constant: _Estimate):
     with precision(_BITS):
-        if not abs(corner - float(table.trace)) < _TRACE * corner:
+        if implied.terms:
+            deviation = abs(constant.value.mid() - implied.stated)
+            if not deviation <= implied.allowed + constant.reach:
+                yield (
+                    f"The trace implies {implied.stated.str(12, radius=False)} for the eigenvalue of the constant, not "
+                    f"{_text(constant)}"
+                )
+        elif not abs(corner - float(table.trace)) < _TRACE * corner:
             yield f"The trace is {corner.str(12, radius=False)}, not {float(table.trace)!r}"
 
 

@@ -40,7 +40,8 @@ def multiplicity_of(net: Network, degrees: Mapping[int, int]) -> int:
 
     Below a node, sub-trees of equal shape may be exchanged.  If :math:`m_1, m_2, \dots` of the :math:`m` sub-trees of
     one shape are decorated alike, there are :math:`m! / \prod_i m_i!` ways to place the decorations, times the number
-    of ways inside each sub-tree.
+    of ways inside each sub-tree.  Under ``head="gap"`` the sum over the positions is one eigenfunction, whatever their
+    number.
 
     >>> from eigenspace.networks import mlp
     >>> multiplicity_of(mlp(4, 1, leaves=3), {0: 2, 1: 1})
@@ -54,7 +55,11 @@ def multiplicity_of(net: Network, degrees: Mapping[int, int]) -> int:
 
     harmonics = prod(harmonics_of(net.leaves[number].dim, degree) for number, degree in degrees.items())
     nodes = (part.children for part in net._walk() if not isinstance(part, Leaf))
-    return harmonics * placements(net.positions) * prod(map(placements, nodes))
+    count = harmonics * placements(net.positions) * prod(map(placements, nodes))
+    if net.head == "gap" and sum(any(number in degrees for number in line) for line in net.places.tolist()) == 1:
+        # the sum over all positions stands for one eigenfunction of each
+        count //= len(net.positions)
+    return count
 
 
 def eigenfunctions(net: Network, degree: int) -> list[int]:
