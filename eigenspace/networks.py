@@ -544,6 +544,44 @@ class Network:
             f"depth {self.depth}, {names}"
         )
 
+    def to_stax(self, *, width: int = 512) -> tuple:
+        r"""The same network in neural-tangents [Novak2020].
+
+        Needs the extra ``stax``: neural-tangents 0.6.5 or newer with jax < 0.6.  For double precision call
+        ``jax.config.update("jax_enable_x64", True)`` first.
+
+        Parameters
+        ----------
+        width
+            Channels of the hidden layers of finite networks (``apply_fn``); the kernels are those of infinite width.
+
+        Returns
+        -------
+        tuple
+            ``(init_fn, apply_fn, kernel_fn)``.  Inputs are arrays of shape ``(N, leaves, dim)``, leaves in the order of
+            their numbers; of shape ``(N, height, width, dim)`` for images; and where the leaves differ in dimension a
+            list of arrays ``(N, dim)``, one for each leaf.  **Scale every leaf to the norm** :math:`\sqrt{dim}`:
+            ``x * (dim ** 0.5 / numpy.linalg.norm(x, axis=-1, keepdims=True))``.  Then ``kernel_fn(x, y, "ntk")`` is
+            `kernel_function` at the correlations :math:`\xi_u = \langle x_u, y_u \rangle / dim`.
+
+        Raises
+        ------
+        ImportError
+            Without neural-tangents, or with a jax that it does not run with.
+        UnsupportedError
+            For activations that it lacks (`from_function`), ``head="gap"`` over parts that are not one convolution, and
+            networks of more than 4096 parts that are none.
+
+        Networks that are not made of convolutions are written out: a node with several parents becomes several nodes
+        with weights of their own, which has the same kernels.  Cost: one layer for each layer, or each part then.
+
+        >>> init_fn, apply_fn, kernel_fn = cnn(4, (1, 2), 3).to_stax()               # doctest: +SKIP
+        >>> kernel_fn(x, y, ("nngp", "ntk"))                                         # doctest: +SKIP
+        """
+        from ._stax import to_stax
+
+        return to_stax(_concrete(self), _check.positive_integer("width", width, "use 512"))
+
     def __repr__(self) -> str:
         return f"<{self.summary()}>"
 
