@@ -1,0 +1,92 @@
+"""Time of Gram matrices, measured on this machine: `python benchmarks/gram.py [--samples 1000] [--peer]`.
+
+NNGP and NTK together in float64, best of some repetitions, beside the largest difference from the kernel function on a
+sample of the entries, and beside the peak of the working memory.  ``--peer`` adds neural-tangents where it is installed, in the same run.
+"""
+
+import argparse
+import time
+import tracemalloc
+
+import numpy as np
+
+import eigenspace as es
+from eigenspace.data.grams import gram
+from eigenspace.data.sampling import offsets, sample
+
+NETWORKS = {
+    "64 leaves x 8, ReLU": lambda: es.cnn(8, (1, 4, 4), 4, head="dense"),
+    "64 leaves x 8, rbf": lambda: es.cnn(8, (1, 4, 4), 4, head="dense", activation=es.rbf(0.5)),
+    "256 leaves x 8, ReLU": lambda: es.cnn(8, (1, 4, 4), 16, head="dense"),
+    "1024 leaves x 8, ReLU": lambda: es.cnn(8, (1, 4, 4, 4), 16, head="dense"),
+    "1 leaf x 512, ReLU, depth 4": lambda: es.mlp(512, 4),
+}
+
+
+def best(function, repetitions: int) -> float:
+    """Shortest wall time, after one call that compiles."""
+    function()
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def peak(function) -> int:
+    """Largest memory allocated during a call, in bytes."""
+    tracemalloc.start()
+    function()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def difference(net, x, matrix) -> float:
+    """Largest difference from the kernel function on the first 50 rows and columns, off the diagonal."""
+    x, bounds = x[:50], offsets(net)
+    xi = np.stack([x[:, a:b] @ x[:, a:b].T for a, b in zip(bounds, bounds[1:])], axis=-1)
+    direct = es.kernel_function(net, "ntk")(np.clip(xi, -1, 1))
+    apart = ~np.eye(len(x), dtype=bool)
+    return float(np.abs(direct - matrix[:50, :50])[apart].max())
+
+
+def peer(samples: int, repetitions: int) -> float:
+    """The same 64 leaves in neural-tangents, both kernels, float64."""
+    import jax
+    from neural_tangents import stax
+
+    jax.config.update("jax_enable_x64", True)
+    layer = [stax.Conv(1, (4,), (4,), W_std=2**0.5), stax.Relu()]
+    head = [stax.Flatten(), stax.Dense(1, W_std=2**0.5), stax.Relu(), stax.Dense(1)]
+    kernel = stax.serial(stax.Conv(1, (1,), (1,), W_std=2**0.5), stax.Relu(), *layer, *layer, *head)[2]
+    x = np.sqrt(8) * sample(NETWORKS["64 leaves x 8, ReLU"](), samples, 0).reshape(samples, 64, 8)
+    compiled = jax.jit(lambda x: kernel(x, None, ("nngp", "ntk")))
+    return best(lambda: jax.block_until_ready(compiled(x)), repetitions)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--peer", action="store_true")
+    options = parser.parse_args()
+    n = options.samples
+    print(f"| network | seconds, n = {n} | ns per pair and leaf | working MB | largest difference |")
+    print("|---|---|---|---|---|")
+    for name, make in NETWORKS.items():
+        net = make()
+        x = sample(net, n, 0)
+        run = lambda: gram(net, x, kernel=("nngp", "ntk"))  # noqa: B023  called at once
+        seconds = best(run, options.repetitions)
+        working = peak(run) - 2 * 8 * n * n - 3 * x.nbytes
+        each = seconds / (n * n / 2) / len(net.leaves) * 1e9
+        error = difference(net, x, run()[1])
+        print(f"| {name} | {seconds:.3f} | {each:.1f} | {working / 1e6:.1f} | {error:.0e} |")
+    if options.peer:
+        print(f"| neural-tangents, 64 leaves x 8, ReLU | {peer(n, options.repetitions):.3f} | | | |")
+
+
+if __name__ == "__main__":
+    main()
