@@ -16,6 +16,10 @@ _NAMES = {
         "Activation", "absolute", "exponential", "hermite", "identity", "leaky_relu", "monomial", "polynomial", "rbf",
         "rectified_monomial", "relu", "sign", "step",
     ),
+    "data": (
+        "KernelRegression", "RandomFunction", "Sweep", "gram", "harmonic", "kernel_regression", "patches",
+        "random_function", "sample", "sweep",
+    ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
     "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),

@@ -35,8 +35,9 @@ def gram(
 ):
     r"""The Gram matrix :math:`K(x_i, y_j)` of a network: NNGP, NTK, or both in one pass.
 
-    The correlations of each leaf, then the recursion of `networks` [Xiao2022, eqs. 11-12], on tiles of rows and columns;
-    the tree is walked depth-first, so that the working memory depends on the depth and not on the number of leaves.
+    The correlations of each leaf, then the recursion over the network [Xiao2022, eqs. 11-12], on tiles of rows and
+    columns; the tree is walked depth-first, so that the working memory depends on the depth and not on the number of
+    leaves.  Under ``head="gap"`` the leaves of all pairs of positions meet.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def gram(
         ``float64`` or ``float32`` of the result.  The work is done in float64 either way: near 1 the NTK varies like
         :math:`\sqrt{1-\xi}`, and correlations in float32 would leave 4 digits.
     memory
-        Bytes for working arrays, beyond the inputs (three copies in float64) and the result.
+        Bytes for working arrays, beyond the inputs (two copies in float64) and the result.
     out
         Array that takes the result, a :class:`numpy.memmap` for one that does not fit into memory; a tuple for several
         kernels.
@@ -71,9 +72,9 @@ def gram(
 
     Notes
     -----
-    Absolute error of the order of ``depth * 1e-16``, as for `kernel_function` at the same correlations; a correlation has
-    itself an error of ``1e-16``, which the NTK of kinked activations turns into ``3e-9`` for pairs of equal inputs
-    in ``X`` and ``Y``.  Cost: ``n m`` times the parts of the network, 3 to 8 ns each for ReLU and the exponentials;
+    Absolute error of the order of ``depth * 1e-16``, as for `kernel_function` at the same correlations.  A correlation
+    has itself an error of ``1e-16``, which the NTK of kinked activations turns into ``5e-9`` for a pair of equal
+    inputs, one in ``X`` and one in ``Y``.  Cost: ``n m`` times the parts of the network, 3 to 8 ns each for ReLU and the exponentials;
     on all cores (``NUMBA_NUM_THREADS`` sets the number of threads).
 
     Examples

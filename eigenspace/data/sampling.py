@@ -103,7 +103,8 @@ def features(net: Network, X, name: str = "X") -> np.ndarray:
     if X.shape[1:] not in forms or X.ndim < 2:
         shapes = " or ".join(f"(n, {', '.join(map(str, form))})" for form in forms)
         raise ValueError(
-            f"{name} must have the shape {shapes}, got {X.shape}; use eigenspace.sample, or eigenspace.patches for images"
+            f"{name} must have the shape {shapes}, got {X.shape}; "
+            f"use eigenspace.sample, or eigenspace.patches for images"
         )
     if X.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got the type {X.dtype}; use floats")
