@@ -190,8 +190,7 @@ def _bar(done: Iterator, total: int, progress: bool):
 def _deliver(tile: Tile, register: int, scale: float, matrix: np.ndarray) -> None:
     """A finished tile goes into the matrix, and its mirror image where that is symmetric."""
     (i, j), (rows, columns) = (tile.i, tile.j), tile.shape
-    square = tile.square(register)
-    square *= scale
+    square = tile.square(register) * scale  # not in place: K and T of bare leaves share a register
     if tile.symmetric and i == j:
         lower = np.tril_indices(rows, -1)
         square[lower] = square.T[lower]
