@@ -44,7 +44,7 @@ def test_two_points_have_two_functions():
 
 
 def test_products_over_leaves_are_orthonormal():
-    x = es.sample(MIXED, 100_000, seed=0)
+    x = es.sample(MIXED, 40_000, seed=0)
     degrees = [{}, {0: 1}, {1: 3}, {2: 2}, {0: 1, 2: 2}, {1: 1, 2: 1}]
     values = [es.harmonic(MIXED, r, x) for r in degrees] + [es.harmonic(MIXED, {1: 1, 2: 1}, x, seed=4)]
     for i, a in enumerate(values[:-1]):
@@ -66,7 +66,7 @@ def test_forms_of_degrees_and_seeds():
         es.harmonic(MIXED, {0: 2}, x)
 
 
-def rayleigh(net, kernel, function, blocks=40, size=120):
+def rayleigh(net, kernel, function, blocks=25, size=60):
     """Samples of ``Y(x) K(x, x') Y(x')``, one mean for each block of independent inputs."""
     found = []
     for block in range(blocks):
@@ -79,27 +79,27 @@ def rayleigh(net, kernel, function, blocks=40, size=120):
 @pytest.mark.parametrize("degrees", [{0: 1}, {0: 2}, {0: 1, 1: 1}])
 def test_a_kernel_multiplies_by_the_eigenvalue(kernel, degrees):
     """The mean of Y K Y is the eigenvalue for a single function; for a random one of the class as well."""
-    value = es.eigenvalue(TREE, degrees, kernel).value
+    value = es.eigenvalue(TREE, degrees, kernel, rtol=1e-4).value
     for function in (
         lambda x: es.harmonic(TREE, degrees, x, seed=1),
-        es.random_function(TREE, degrees, seed=2, terms=12),
+        es.random_function(TREE, degrees, seed=2, terms=4),
     ):
         assert close(rayleigh(TREE, kernel, function), value)
 
 
 def test_a_kernel_maps_a_function_to_its_multiple():
     """Funk-Hecke, point by point: the mean over x' of K(x, x') Y(x') is the eigenvalue times Y(x)."""
-    x, y = es.sample(TREE, 5, seed=0), es.sample(TREE, 20_000, seed=1)
+    x, y = es.sample(TREE, 5, seed=0), es.sample(TREE, 4000, seed=1)
     for degrees in ({0: 1}, {0: 2}):
         products = es.gram(TREE, x, y) * es.harmonic(TREE, degrees, y)
-        expected = es.eigenvalue(TREE, degrees).value * es.harmonic(TREE, degrees, x)
+        expected = es.eigenvalue(TREE, degrees, rtol=1e-4).value * es.harmonic(TREE, degrees, x)
         for line, truth in zip(products, expected):
             assert close(line, truth)
 
 
 def test_random_functions_have_mean_square_one_and_move_over_the_class():
     f = es.random_function(TREE, {0: 2, 1: 1}, seed=0, terms=40)
-    assert close(f(es.sample(TREE, 20_000, seed=1)) ** 2, 1.0)
+    assert close(f(es.sample(TREE, 10_000, seed=1)) ** 2, 1.0)
     places = {tuple((factor.leaf, factor.degree) for factor in term) for term in f.terms}
     assert len(places) == 6  # each of the 3 positions, either leaf first
     assert all(abs(a - b) == 1 and a // 2 == b // 2 for (a, _), (b, _) in places)
@@ -118,13 +118,13 @@ def test_pooled_functions():
     """Averaged over the positions; their eigenvalue is that without pooling [Xiao2022, app. H]."""
     flat = es.cnn(4, (1, 2), 3)
     pooled = Network(flat.positions, flat.call, "gap")
-    x = es.sample(flat, 20_000, seed=0)
+    x = es.sample(flat, 10_000, seed=0)
     y = es.harmonic(pooled, {0: 1, 1: 1}, x)
     each = sum(es.harmonic(flat, {2 * v: 1, 2 * v + 1: 1}, x) for v in range(3)) / 3**0.5
     assert np.allclose(y, each, atol=1e-13) and close(y**2, 1.0)
     assert np.array_equal(es.harmonic(pooled, {}, x[:3]), np.ones(3))
-    value = es.eigenvalue(flat, {0: 1, 1: 1}).value
-    assert close(rayleigh(pooled, "ntk", es.random_function(pooled, {0: 1, 1: 1}, seed=0)), value)
+    value = es.eigenvalue(flat, {0: 1, 1: 1}, rtol=1e-4).value
+    assert close(rayleigh(pooled, "ntk", es.random_function(pooled, {0: 1, 1: 1}, seed=0, terms=4)), value)
 
 
 def test_networks_that_share_children():

@@ -74,8 +74,8 @@ def gram(
     -----
     Absolute error of the order of ``depth * 1e-16``, as for `kernel_function` at the same correlations.  A correlation
     has itself an error of ``1e-16``, which the NTK of kinked activations turns into ``5e-9`` for a pair of equal
-    inputs, one in ``X`` and one in ``Y``.  Cost: ``n m`` times the parts of the network, 3 to 8 ns each for ReLU and the exponentials;
-    on all cores (``NUMBA_NUM_THREADS`` sets the number of threads).
+    inputs, one in ``X`` and one in ``Y``.  Cost: ``n m`` times the parts of the network, 3 to 8 ns each for ReLU and
+    the exponentials; on all cores (``NUMBA_NUM_THREADS`` sets the number of threads).
 
     Examples
     --------
@@ -171,8 +171,8 @@ def _done(work, places: list, workers: int) -> Iterator:
         yield from map(work, places)
         return
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, place) for place in places]
         try:
+            futures = [pool.submit(work, place) for place in places]
             yield from (future.result() for future in as_completed(futures))
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
