@@ -19,7 +19,7 @@ def solve(matrix: np.ndarray, labels: np.ndarray, ridge: float, solver: str, see
     ``"cholesky"``: ``n**3 / 3`` operations, in place.  A matrix that is singular in its precision (more samples than
     the kernel has eigenfunctions, equal inputs) takes the solution of least norm from its eigenvectors, 20 times dearer
     and with three times the memory.  ``"cg"``: conjugate gradients, ``2 n**2`` operations a step, preconditioned by a
-    Nyström approximation of ``m = min(n / 4, 1500)`` columns: ``n m`` more numbers.
+    Nyström approximation [WilliamsSeeger2001] of ``m = min(n / 4, 1500)`` columns: ``n m`` more numbers.
     """
     if solver == "auto":
         solver = "cholesky" if len(labels) <= _LARGE else "cg"
