@@ -16,6 +16,10 @@ _NAMES = {
         "Activation", "absolute", "cosine", "dual_polynomial", "erf", "exponential", "gaussian", "gelu", "hermite",
         "identity", "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
     ),
+    "data": (
+        "KernelRegression", "RandomFunction", "Sweep", "gram", "harmonic", "kernel_regression", "patches",
+        "random_function", "sample", "sweep",
+    ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
     "networks": ("Network", "cnn", "hypercube", "kernel_function", "leaf", "mlp", "network", "node"),
