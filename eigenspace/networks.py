@@ -692,6 +692,16 @@ def _mean(parts: tuple, values: list) -> np.ndarray:
     return np.asarray(sum(values[1:], values[0]) / len(values))
 
 
+def refuse_mixed_variances(net: Network, what: str) -> None:
+    """Raise where a node, or the readout, joins parts of different variances."""
+    for parts in [net.positions, *(part.children for part in net._walk() if not isinstance(part, Leaf))]:
+        if len({part.variance for part in parts}) > 1:
+            raise UnsupportedError(
+                f"{what} children of one variance under every node: this network joins parts with other weights, "
+                f"biases or depths; use kernel_function for its kernel, or critical weights (sigma_w=None)"
+            )
+
+
 def _over(ops, a, b):
     return a / b
 

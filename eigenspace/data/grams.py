@@ -11,7 +11,7 @@ import numpy as np
 from .. import _check
 from ..networks import KERNELS, Network, _concrete, trace
 from .sampling import features
-from .tiling import Program, Tile, program, reciprocal
+from .tiling import Program, Tile, program
 
 #: rows of a tile: large enough to hide the interpreter, small enough for the cache
 _ROWS = 128
@@ -109,7 +109,7 @@ def gram(
         store.tile.move(i, j, (min(rows, shape[0] - i), min(rows, shape[1] - j)))
         plan.run(store.tile)
         for register, matrix in results:
-            _deliver(store.tile, register, reciprocal(plan.count), matrix)
+            _deliver(store.tile, register, plan.scale, matrix)
 
     places = [(i, j) for i in range(0, shape[0], rows) for j in range(i if symmetric else 0, shape[1], rows)]
     if progress is None:

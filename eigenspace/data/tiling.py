@@ -18,7 +18,7 @@ import numpy as np
 from ..activations.base import Activation
 from ..activations.rectified import relu
 from ..activations.smooth import ExponentialDual
-from ..networks import Leaf, Network
+from ..networks import Leaf, Network, refuse_mixed_variances
 from .sampling import offsets
 
 #: number of features from which a product is left to the BLAS
@@ -168,12 +168,19 @@ def reciprocal(count: int) -> float:
 
 @dataclass(frozen=True)
 class Program:
-    """Steps in order; how many registers they need; where the sums of K and T of the readout end up, of ``count``."""
+    """Steps in order; how many registers they need; where the sums of K and T of the readout end up, of ``count``, and
+    the variance of the output."""
 
     steps: tuple
     registers: int
     results: tuple
     count: int
+    variance: float
+
+    @property
+    def scale(self) -> float:
+        """What turns the sums of the readout into kernels."""
+        return reciprocal(self.count) * self.variance
 
     @property
     def tiles(self) -> int:
@@ -189,6 +196,7 @@ class Program:
 
 def program(net: Network, tangent: bool) -> Program:
     """The steps for a network, with the tangent kernel or without.  Cost: one pass over the (pairs of) parts."""
+    refuse_mixed_variances(net, "Gram matrices need")
     return _Compiler(net, tangent).compile()
 
 
@@ -246,7 +254,7 @@ class _Compiler:
                 self.use(pair, frame)
             else:
                 stack.append(self.open(pair, _children(pair)))
-        return Program(tuple(self.steps), self.size, top.sums, len(top.children))
+        return Program(tuple(self.steps), self.size, top.sums, len(top.children), float(self.net.variance))
 
     def take(self) -> int:
         if self.free:
@@ -296,7 +304,7 @@ class _Compiler:
         if self.uses[frame.pair] > 1:
             targets, first = tuple(self.take() for _ in parent.sums), True
             self.shared[frame.pair] = targets
-        self.steps.append(Layer(frame.pair[0].activation, len(frame.children), frame.sums, targets, first))
+        self.steps.append(Layer(frame.pair[0].layer, len(frame.children), frame.sums, targets, first))
         self.free += sorted(set(frame.sums))
         if frame.pair in self.shared:
             self.use(frame.pair, parent)
