@@ -153,6 +153,9 @@ def spectrum(
     leave only classes of distinct leaves of degree one; those are excluded by the unlisted rest of the trace over
     their multiplicity.
 
+    Under ``head="gap"`` the rows are sums over the positions: the eigenvalues of ``head="flatten"`` with multiplicities
+    over ``positions``; the trace is the mean of the kernel at equal inputs [Xiao2022, app. H].
+
     Examples
     --------
     >>> from eigenspace import cnn
