@@ -159,6 +159,9 @@ def spectrum(
     their multiplicity.  On a cube, where two more bits never raise an eigenvalue either [YangSalman2019], there are
     none left.
 
+    Under ``head="gap"`` the rows are sums over the positions: the eigenvalues of ``head="flatten"`` with multiplicities
+    over ``positions``; the trace is the mean of the kernel at equal inputs [Xiao2022, app. H].
+
     Examples
     --------
     >>> from eigenspace import cnn

@@ -140,24 +140,27 @@ class PooledCube:
     def kernel_function(self, kernel: str = "ntk") -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """The kernel as a function of inputs: two arrays of -1 and 1 of shape ``(..., bits)`` that broadcast.
 
-        Cost: ``2 * pool - 1`` evaluations of ``h`` on arrays of the joint shape.
+        Cost: at most ``min(2 * pool - 1, bits)`` tables of ``h`` read on arrays of the joint shape.
 
         >>> import numpy as np
         >>> x = np.ones(6)
         >>> pooled_cube(6, 3, pool=2).kernel_function("nngp")(x, x)
         2.0
         """
-        values = self._values(kernel)
+        values = self._values(_check.choice("kernel", kernel, KERNELS))
+        # patch k of x meets patch k + shift of y in this share of the pools
+        weights = np.zeros(self.bits)
+        for shift in range(1 - self.pool, self.pool):
+            weights[shift % self.bits] += 1 - abs(shift) / self.pool
 
         def function(x, y):
             x, y = (self._corners(name, corner) for name, corner in (("x", x), ("y", y)))
             total = 0.0
-            for shift in range(1 - self.pool, self.pool):
-                # patch k of x meets patch k + shift of y in this share of the pools
+            for shift in np.flatnonzero(weights):
                 product = x * np.roll(y, -shift, axis=-1)
-                overlap = sum(np.roll(product, -i, axis=-1) for i in range(self.patch))
-                heard = values[np.rint((overlap + self.patch) / 2).astype(int)]
-                total = total + (1 - abs(shift) / self.pool) * heard.mean(axis=-1)
+                sums = np.cumsum(np.concatenate([product, product[..., : self.patch]], axis=-1), axis=-1, dtype=int)
+                overlap = sums[..., self.patch :] - sums[..., : -self.patch]
+                total = total + weights[shift] * values[(overlap + self.patch) // 2].mean(axis=-1)
             return float(total) if np.ndim(total) == 0 else total
 
         return function
