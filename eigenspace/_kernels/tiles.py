@@ -48,7 +48,8 @@ def _arc(t):
 
     The arc sine of ``abs(t) <= 1/2`` is ``abs(t)`` times a rational function of its square; beyond, the identity
     :math:`\arccos a = 2 \arcsin \sqrt{(1-a)/2}` leads back to it.  The coefficients are those of fdlibm, the
-    mathematical library of FreeBSD, with an error below one unit.  There is no branch, so that the loop over a tile runs in vectors.
+    mathematical library of FreeBSD, with an error below one unit.  There is no branch, so that the loop over a tile
+    runs in vectors.
     """
     a = abs(t)
     far = a > 0.5
