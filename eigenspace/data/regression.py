@@ -33,9 +33,9 @@ class KernelRegression:
     ----------
     samples
         Numbers of samples that were finished.
-    risk, error
-        :math:`E(\hat f - f^*)^2` on new inputs, without the noise of their labels: the mean over the repetitions, and
-        its standard error (``nan`` for a single one).
+    excess_risk, error
+        :math:`E(\hat f - f^*)^2` on new inputs: the mean over the repetitions, and its standard error (``nan`` for a
+        single one).  ``risk`` adds the noise of a new label, as `learning_curve` does.
     train_risk
         Mean square of the residuals on the noisy labels.
     unlearned, unlearned_error
@@ -43,13 +43,13 @@ class KernelRegression:
         least-squares fit of :math:`f^* - \hat f` by the parts on the test inputs, and its standard error.  The theory
         predicts one minus the learnability.
     repetitions
-        Shape ``(samples, seeds)``: the risk of each repetition, ``nan`` where it was not reached.
+        Shape ``(samples, seeds)``: the excess risk of each repetition, ``nan`` where it was not reached.
     complete
         Whether all points were finished, or the run was interrupted.
     """
 
     samples: np.ndarray
-    risk: np.ndarray
+    excess_risk: np.ndarray
     error: np.ndarray
     train_risk: np.ndarray
     unlearned: np.ndarray
@@ -62,9 +62,9 @@ class KernelRegression:
     noise: float
 
     @property
-    def excess_risk(self) -> np.ndarray:
-        """The same as ``risk``."""
-        return self.risk
+    def risk(self) -> np.ndarray:
+        """The mean square distance to the noisy label of a new input: the excess risk plus the noise."""
+        return self.excess_risk + self.noise
 
     def __repr__(self) -> str:
         state = "" if self.complete else ", interrupted"
@@ -74,7 +74,8 @@ class KernelRegression:
         """A :class:`pandas.DataFrame`, one row for each number of samples; ``attrs`` has the call that made it."""
         import pandas
 
-        columns = {"samples": self.samples, "risk": self.risk, "error": self.error, "train_risk": self.train_risk}
+        names = ("samples", "risk", "excess_risk", "error", "train_risk")
+        columns = {name: getattr(self, name) for name in names}
         for i, name in enumerate(self.targets):
             columns[f"unlearned {name}"] = self.unlearned[:, i]
             columns[f"unlearned_error {name}"] = self.unlearned_error[:, i]
@@ -272,7 +273,7 @@ class _Setting:
     dtype: np.dtype
 
     def point(self, n: int, seed: int) -> tuple:
-        """Risk, risk on the samples, and the missing share of each part."""
+        """Excess risk, risk on the samples, and the missing share of each part."""
         rng = np.random.default_rng([seed, n])
         functions = [part.draw(self.net, self.terms, rng) for part in self.parts]
         x = sample(self.net, n, rng)
@@ -320,7 +321,7 @@ def _collect(samples, seeds: int, found: dict, parts, call: str, ridge: float, n
     spread = np.where(counts > 1, spread, nan)
     arrays = {
         "samples": np.array([samples[i] for i in rows]),
-        "risk": mean[:, 0],
+        "excess_risk": mean[:, 0],
         "error": spread[:, 0],
         "train_risk": mean[:, 1],
         "unlearned": mean[:, 2:],
