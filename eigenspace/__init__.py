@@ -25,6 +25,7 @@ _NAMES = {
     "leading_orders": ("LeadingOrder", "leading_order"),
     "formulas": ("with_formulas",),
     "index_tables": ("IndexTable", "index_table"),
+    "learning": ("LearningCurve", "learning_curve"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),
