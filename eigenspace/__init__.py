@@ -25,7 +25,7 @@ _NAMES = {
     "leading_orders": ("LeadingOrder", "leading_order"),
     "formulas": ("with_formulas",),
     "index_tables": ("IndexTable", "index_table"),
-    "learning": ("LearningCurve", "learning_curve"),
+    "learning": ("GradientFlow", "LearningCurve", "gradient_flow", "learning_curve"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),

@@ -104,6 +104,13 @@ def effective(spectrum: Spectrum, samples: np.ndarray, ridge: float, part: float
     return Effective(*out)
 
 
+def condensed(spectrum: Spectrum, q: int, n: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues over ``2**q``, full octaves condensed, and these times multiplicities over ``n``."""
+    s = round(math.log2(n))
+    t, w = _Rows.of(spectrum).condensed().relative(q, s)
+    return t, w * (math.ldexp(1.0, s) / n)
+
+
 def squares(spectrum: Spectrum, log2: np.ndarray, samples: np.ndarray) -> np.ndarray:
     r""":math:`\sum L^2` at given :math:`\kappa`, one for each number of samples; infinite far beyond that number."""
     rows, out, q = _Rows.of(spectrum).condensed(), np.empty(samples.size), None

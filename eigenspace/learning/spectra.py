@@ -97,6 +97,11 @@ def scaled(values: np.ndarray, log10: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def scaled_integers(counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Positive integers of any size as mantissas and binary exponents."""
+    try:
+        mantissa, exponent = np.frexp(np.array(counts, dtype=float))
+        return mantissa, exponent.astype(np.int64)
+    except OverflowError:
+        pass
     shifts = np.fromiter((max(0, n.bit_length() - 64) for n in counts), np.int64, len(counts))
     mantissa, exponent = np.frexp(np.array([float(n >> s) for n, s in zip(counts, shifts.tolist())]))
     return mantissa, exponent + shifts
