@@ -25,7 +25,10 @@ _NAMES = {
     "leading_orders": ("LeadingOrder", "leading_order"),
     "formulas": ("with_formulas",),
     "index_tables": ("IndexTable", "index_table"),
-    "learning": ("GradientFlow", "LearningCurve", "gradient_flow", "learning_curve"),
+    "learning": (
+        "CriticalCurve", "Exponent", "GradientFlow", "LearningCurve", "Staircase", "critical_curve", "exponents",
+        "gradient_flow", "learning_curve", "staircase",
+    ),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),

@@ -111,6 +111,19 @@ def condensed(spectrum: Spectrum, q: int, n: float) -> tuple[np.ndarray, np.ndar
     return t, w * (math.ldexp(1.0, s) / n)
 
 
+def numbers(spectrum: Spectrum, log2: np.ndarray, ridge: float, block=None) -> np.ndarray:
+    r"""``log10`` of the numbers of samples at which :math:`\kappa` has given values: ``n`` is explicit in it."""
+    rows, out = _Rows.of(spectrum, block if block and block[0] > 0 else None).condensed(), np.empty(log2.size)
+    whole = math.log2(spectrum.trace + ridge + (block[0] if block else 0.0))
+    for i, x in enumerate(log2.tolist()):
+        q, s = round(x), round(whole - x)
+        t, w = rows.relative(q, s)
+        k = 2.0 ** (x - q)
+        found = float(np.sum(w / (t + k))) + (2.0 ** (math.log2(ridge) - q - s) / k if ridge > 0 else 0.0)
+        out[i] = (math.log2(found) + s) * math.log10(2)
+    return out
+
+
 def squares(spectrum: Spectrum, log2: np.ndarray, samples: np.ndarray) -> np.ndarray:
     r""":math:`\sum L^2` at given :math:`\kappa`, one for each number of samples; infinite far beyond that number."""
     rows, out, q = _Rows.of(spectrum).condensed(), np.empty(samples.size), None

@@ -50,6 +50,12 @@ class Spectrum:
         return np.log2(self.mantissa) + self.exponent
 
     @cached_property
+    def trace(self) -> float:
+        """Sum of the listed eigenvalues."""
+        weights = np.clip(self.exponent + self.count_exponent, -1070, 1020).astype(np.int32)
+        return math.fsum(np.ldexp(self.mantissa * self.count, weights))
+
+    @cached_property
     def total(self) -> int:
         """The number of eigenfunctions."""
         return sum(self.counts.tolist())
