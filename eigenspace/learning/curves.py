@@ -263,7 +263,7 @@ def learning_curve(
         risk=risk,
         lower=np.minimum(lower, risk),
         upper=np.maximum(upper, risk),
-        train_risk=np.where(middle.ridge_share > 0, middle.ridge_share**2 * risk, 0.0),
+        train_risk=np.multiply(middle.ridge_share**2, risk, out=np.zeros(risk.size), where=middle.ridge_share > 0),
         bias=bias,
         variance=_ratio(middle.squares * (bias + noise), middle.spread),
         learnability=targets.means(middle.learnability(targets.log2)),

@@ -50,19 +50,17 @@ class Effective:
 
     def learnability(self, log2: np.ndarray) -> np.ndarray:
         r""":math:`L = \lambda/(\lambda+\kappa)` of eigenvalues given by their binary logarithms: (samples, values)."""
-        return 1 / (1 + self._odds(log2))
+        gap = self._gap(log2)
+        return np.where(gap == np.inf, 0.0, 1 / (1 + 2.0 ** np.clip(gap, -1074, 1023)))
 
     def missed(self, log2: np.ndarray) -> np.ndarray:
-        r""":math:`1 - L`, without cancellation."""
-        odds = self._odds(log2)
-        return np.where(odds > 1, 1 / (1 + 1 / np.maximum(odds, 1)), odds / (1 + odds))
+        r""":math:`1 - L = \kappa/(\lambda+\kappa)`, without cancellation."""
+        return 1 / (1 + 2.0 ** np.clip(-self._gap(log2), -1074, 1023))
 
-    def _odds(self, log2: np.ndarray) -> np.ndarray:
-        r""":math:`\kappa/\lambda`, at most 2**1000; infinite for the eigenvalue zero is as good as that."""
-        with np.errstate(invalid="ignore"):
-            gap = self.log2[:, None] - np.asarray(log2)[None, :]
-        gap = np.where(np.isneginf(log2)[None, :], np.inf, gap)
-        return np.where(gap == np.inf, np.inf, 2.0 ** np.clip(gap, -1074, 1000))
+    def _gap(self, log2: np.ndarray) -> np.ndarray:
+        r""":math:`\log_2(\kappa/\lambda)`; the eigenvalue zero is never learned, not even where :math:`\kappa = 0`."""
+        zero = np.isneginf(log2)
+        return np.where(zero, np.inf, self.log2[:, None] - np.where(zero, 0.0, log2))
 
 
 def effective(spectrum: Spectrum, samples: np.ndarray, ridge: float, part: float | None = None, block=None) -> Effective:

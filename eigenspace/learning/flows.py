@@ -116,7 +116,7 @@ class GradientFlow:
     def _sheet(self, digits: int) -> _render.Sheet:
         digits = _check.positive_integer("digits", digits, "use 1 or more")
         if self.lower is None:
-            doubt = np.maximum(_ACCURACY * self.risk[0] / self.risk, 0.0)
+            doubt = _relative(self.risk, self)
         else:
             doubt = relative_doubt(self.risk, self.lower, self.upper)
         columns = [
@@ -124,7 +124,7 @@ class GradientFlow:
             _render.Column("risk", "risk", risk_cells(self.risk, doubt, digits), "number"),
         ]
         if self.samples is not None:
-            cells = risk_cells(self.train_risk, _ACCURACY * self.risk[0] / self.train_risk, digits)
+            cells = risk_cells(self.train_risk, _relative(self.train_risk, self), digits)
             columns.append(_render.Column("train", "training", cells, "number"))
         columns += [
             _render.Column(f"learned {name}", f"{name} (%)",
@@ -206,6 +206,12 @@ def gradient_flow(
         times, samples, risk, lower, upper, train, learned, targets, noise,
         f"Gradient flow of {table.provenance.network}", origin(table, citations),
     )  # fmt: skip
+
+
+def _relative(values: np.ndarray, flow: GradientFlow) -> np.ndarray:
+    """Relative error that the rule leaves in risks."""
+    with np.errstate(divide="ignore"):
+        return _ACCURACY * (float(flow.targets.power.sum()) + flow.noise) / values
 
 
 def _times(times) -> np.ndarray:

@@ -26,7 +26,7 @@ from .effective import effective
 from .spectra import Spectrum, scaled_integers
 
 #: frequencies in the ideal spectrum of a fit, and how far beyond the last learned one the table of a network reaches
-_FREQUENCIES, _REACH = 4000, 5
+_FREQUENCIES, _REACH = 20000, 5
 _LARGEST = 1000
 #: numbers of samples of a fit
 _POINTS = 13
@@ -89,7 +89,7 @@ class Exponent(Formula):
             ``"nngp"`` or ``"ntk"``.
         samples
             Numbers of samples between which the slope is taken, in ascending order; by default those that learn
-            frequencies 30 to 300, with a network 8 to 40.
+            frequencies 300 to 3000, with a network 8 to 40.
 
         Returns
         -------
@@ -106,7 +106,7 @@ class Exponent(Formula):
         Fit(beta 1.0..., local slopes ...)
         """
         dim, target, student = self._numbers()
-        wanted = _wanted(samples, int(dim), (30, 300) if net is None else (8, 40))
+        wanted = _wanted(samples, int(dim), (300, 3000) if net is None else (8, 40))
         reach = _FREQUENCIES
         if net is not None:
             reach = min(_LARGEST, _REACH * _frequency(wanted[-1], int(dim)))
