@@ -120,8 +120,8 @@ def learning_plot(
         inside = low <= place <= high
         colour = _COLOURS[1 + number % (len(_COLOURS) - 1)]
         label = f"{chr(97 + number % 26)}: {text}"
-        line = ax.axvline(place if inside else np.nan, color=colour, linewidth=0.9, linestyle="--", zorder=2, label=label)
-        handles.append(line)
+        where = place if inside else np.nan
+        handles.append(ax.axvline(where, color=colour, linewidth=0.9, linestyle="--", zorder=2, label=label))
         if inside:
             ax.annotate(
                 chr(97 + number % 26), (place, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 1.5),

@@ -1,6 +1,7 @@
 """Learning curves against mpmath, exact solutions, longer tables and simulated regression."""
 
 import math
+from functools import cache
 
 import mpmath
 import numpy as np
@@ -12,6 +13,14 @@ from eigenspace.learning.effective import effective, squares
 from eigenspace.learning.spectra import Spectrum, _fewest
 from eigenspace.shapes import layout
 from tables import spectrum_table
+
+TREE = es.cnn(8, (1, 2), 2, head="dense")
+
+
+@cache
+def tree(degree):
+    """The table of `TREE` up to a degree."""
+    return es.spectrum(TREE, degree=degree)
 
 
 def solution(log2, counts, n, ridge):
@@ -156,16 +165,17 @@ def test_random_spectra_lie_inside_the_brackets_of_their_beginnings(seed):
     [
         (es.mlp(10, 2), 40, (2, 4, 8)),
         (es.mlp(5, 2, activation=es.rbf(0.5)), 20, (3, 6)),
-        (es.cnn(8, (1, 2), 2, head="dense"), 5, (2, 3)),
+        (TREE, 4, (2, 3)),
         (es.cnn(1, (2, 2), 1, activation=es.rbf(0.5)), 4, (1, 2, 3)),
     ],
     ids=["sphere", "rbf", "tree", "cube"],
 )
 def test_tables_of_networks_lie_inside_the_brackets_of_shorter_ones(net, long, shorts):
-    whole = es.spectrum(net, degree=long)
+    made = lambda degree: tree(degree) if net is TREE else es.spectrum(net, degree=degree)
+    whole = made(long)
     target = [({0: 1}, 1.0), ({0: 1, 1: 1} if len(net.leaves) > 1 else 2, 0.5)]
     for degree in shorts:
-        short = es.spectrum(net, degree=degree)
+        short = made(degree)
         largest = Spectrum.of(short).largest
         assert np.all(whole.values()[whole.total_degree > degree] <= largest * (1 + 1e-12))
         curve = inside(short, whole, target, np.geomspace(1, 2000, 15), noise=0.01)
@@ -174,7 +184,7 @@ def test_tables_of_networks_lie_inside_the_brackets_of_shorter_ones(net, long, s
 
 
 def test_a_table_with_gaps_knows_less_but_nothing_wrong():
-    table = es.spectrum(es.cnn(8, (1, 2), 2, head="dense"), degree=4)
+    table = tree(4)
     gappy = table.where(lambda row: row.pattern != "1")
     assert Spectrum.of(gappy).largest >= table.where(pattern="1").values()[0]
     inside(gappy, table, [({0: 2}, 1.0)], [1, 10, 100])
@@ -195,8 +205,7 @@ def test_no_class_is_smaller_than_its_bound(leaves, degree):
 
 
 def test_interactions_are_found_up_to_symmetry():
-    net = es.cnn(8, (1, 2), 2, head="dense")
-    table = es.spectrum(net, degree=3)
+    table = tree(3)
     ways = [{0: 1, 1: 1}, {2: 1, 3: 1}, (0, 0, 1, 1), "x0*x8", table.where(pattern="1 1")[0]]
     found = es.learning_curve(table, [(way, 1.0) for way in ways], [100]).learnability[0]
     assert np.ptp(found) == 0 and found[0] == pytest.approx(
@@ -315,7 +324,7 @@ def test_regression_on_the_sphere():
 
 @pytest.fixture(scope="module")
 def curve():
-    table = es.spectrum(es.cnn(8, (1, 2), 2, head="dense"), degree=3)
+    table = tree(3)
     return es.learning_curve(table, [({0: 1}, 1.0), ({0: 2}, 0.5)], [10, 100, 1000], ridge=1e-3, noise=0.1)
 
 

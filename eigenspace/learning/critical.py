@@ -1,4 +1,4 @@
-r"""The critical regime of one sphere: as many samples as there are harmonics of one degree [Xiao2022b].
+r"""The critical regime of one sphere: as many samples as there are harmonics of one degree [XiaoHu2022].
 
 With :math:`N_k` harmonics of degree ``k``, degrees below ``r`` learned and those above ``r`` not,
 
@@ -62,7 +62,7 @@ def critical_curve(
     .. math:: \text{risk} = \frac{(1 - L)^2 v_r^2 + v_{>r}^2 + \sigma^2}{1 - L^2/\psi}, \qquad
               L^2 - (1 + \xi + \psi) L + \psi = 0
 
-    [Xiao2022b]; the limit of `learning_curve` for :math:`s \to \infty` at fixed :math:`n/s^r`, with double descent at
+    [XiaoHu2022]; the limit of `learning_curve` for :math:`s \to \infty` at fixed :math:`n/s^r`, with double descent at
     every degree: peaks at :math:`n = \sum_{k<r} N_k + (1 + \xi) N_r`, where :math:`N_r \approx s^r/r!`.
 
     Parameters

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import _check, _render
 from ..table import EigenTable, _deliver
-from .effective import Effective, effective, squares
+from .effective import effective, squares
 from .spectra import Spectrum
 from .targets import Targets
 
@@ -157,8 +157,9 @@ class LearningCurve:
             _render.Column("samples", "n", tuple(f"{n:.10g}" for n in self.samples), "number", "right", latex="$n$"),
             _render.Column("kappa", "κ", kappas, "number", latex=r"$\kappa$"),
             _render.Column("risk", "risk", risk_cells(self.risk, self._doubt, digits), "number"),
-            _render.Column("lower", "from", tuple(_render.end_text(float(x), digits, False) for x in self.lower), "number"),
-            _render.Column("upper", "to", tuple(_render.end_text(float(x), digits, True) for x in self.upper), "number"),
+        ] + [
+            _render.Column(name, heading, tuple(_render.end_text(float(x), digits, up) for x in ends), "number")
+            for name, heading, ends, up in (("lower", "from", self.lower, False), ("upper", "to", self.upper, True))
         ]
         if self.ridge > 0:
             columns.append(
@@ -192,7 +193,7 @@ def learning_curve(
     .. math:: n = \sum_i L_i + \frac{\delta}{\kappa}, \quad L_i = \frac{\lambda_i}{\lambda_i + \kappa}, \qquad
               \text{risk} = \frac{n}{n - \sum_i L_i^2} \Bigl(\sum_i (1 - L_i)^2 v_i^2 + \sigma^2\Bigr)
 
-    [Simon2023, eqs. 5-9; Canatar2021; Jacot2020], sums over eigenfunctions.  The risk is the mean square distance to
+    [Simon2023; Canatar2021; Jacot2020], sums over eigenfunctions.  The risk is the mean square distance to
     the *noisy* label of a new sample, averaged over samples; `excess_risk` leaves the noise of that label out.
 
     Parameters

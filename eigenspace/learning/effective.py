@@ -36,8 +36,8 @@ _POINTS, _MANY = 14, 40
 
 @dataclass(frozen=True, eq=False)
 class Effective:
-    r"""For every number of samples: ``log2`` of :math:`\kappa` (``-inf`` where all listed is learned and nothing acts as
-    ridge); ``learned`` :math:`= \sum L`; ``squares`` :math:`= \sum L^2`; ``spread``
+    r"""For every number of samples: ``log2`` of :math:`\kappa` (``-inf`` where everything is learned and nothing acts
+    as ridge); ``learned`` :math:`= \sum L`; ``squares`` :math:`= \sum L^2`; ``spread``
     :math:`= n - \sum L^2 = \sum L (1 - L) + \delta/\kappa`; and ``ridge_share`` :math:`= \delta / (n\kappa)` of the
     ``part`` of the ridge that was asked for.
     """
@@ -63,7 +63,9 @@ class Effective:
         return np.where(zero, np.inf, self.log2[:, None] - np.where(zero, 0.0, log2))
 
 
-def effective(spectrum: Spectrum, samples: np.ndarray, ridge: float, part: float | None = None, block=None) -> Effective:
+def effective(
+    spectrum: Spectrum, samples: np.ndarray, ridge: float, part: float | None = None, block=None
+) -> Effective:
     r"""Solve for :math:`\kappa`, for every number of samples.
 
     ``ridge``: :math:`\delta`, with whatever acts as ridge. ``part``: the part of it that is truly one (for the training
@@ -74,7 +76,7 @@ def effective(spectrum: Spectrum, samples: np.ndarray, ridge: float, part: float
     >>> spectrum = Spectrum.of(es.spectrum(es.mlp(10, 2), degree=4))
     >>> found = effective(spectrum, np.array([10.0, 1e3]), spectrum.rest)
     >>> found.log2.round(3)
-    array([-2.816, -9.991])
+    array([-2.29 , -9.985])
     """
     rows = _Rows.of(spectrum, block if block and block[0] > 0 else None)
     few = rows.condensed()
@@ -124,12 +126,13 @@ def numbers(spectrum: Spectrum, log2: np.ndarray, ridge: float, block=None) -> n
 
 def squares(spectrum: Spectrum, log2: np.ndarray, samples: np.ndarray) -> np.ndarray:
     r""":math:`\sum L^2` at given :math:`\kappa`, one for each number of samples; infinite far beyond that number."""
-    rows, out, q = _Rows.of(spectrum).condensed(), np.empty(samples.size), None
+    rows, out = _Rows.of(spectrum).condensed(), np.empty(samples.size)
+    q = s = math.inf
     for i, (x, n) in enumerate(zip(log2.tolist(), samples.tolist())):
         if x == -np.inf:
             out[i] = float(rows.total) if rows.total < 10**300 else np.inf
             continue
-        if q is None or abs(x - q) > _BLOCK or abs(math.log2(n) - s) > _BLOCK:
+        if abs(x - q) > _BLOCK or abs(math.log2(n) - s) > _BLOCK:
             q, s = round(x), round(math.log2(n))
             t, w = rows.relative(q, s)
         r = 1 / (t + 2.0 ** (x - q))

@@ -182,11 +182,13 @@ def gradient_flow(
     >>> from eigenspace import mlp, spectrum
     >>> table = spectrum(mlp(10, 2), degree=8)
     >>> print(gradient_flow(table, [(1, 0.5), (2, 0.5)], [1, 10, 100, 1000]))
-    Learning curve of mlp(10, 2): 1 leaf of dimension 10, d = 10, depth 2, relu
+    Gradient flow of mlp(10, 2): 1 leaf of dimension 10, d = 10, depth 2, relu
        t  risk         1 (%)    2 (%)
     ----  ---------  -------  -------
-       1  9.015e-1       9.6      1.1
-      10  5....
+       1  8.973e-1       9.6      1.1
+      10  4.650e-1      63.6     10.7
+     100  5.188e-2     100.0     67.8
+    1000  7.228e-11    100.0    100.0
     ...
     """
     times = _times(times)
@@ -217,7 +219,9 @@ def _relative(values: np.ndarray, flow: GradientFlow) -> np.ndarray:
 def _times(times) -> np.ndarray:
     array = np.atleast_1d(np.array(times, dtype=object))
     if array.ndim != 1 or not array.size:
-        raise ValueError(f"times must be a number or a non-empty sequence of them, got shape {array.shape}; use [1, 10]")
+        raise ValueError(
+            f"times must be a number or a non-empty sequence of them, got shape {array.shape}; use [1, 10, 100]"
+        )
     plain = (t.item() if isinstance(t, np.generic) else t for t in array.tolist())
     return np.array([_check.nonnegative_real(f"times[{i}]", t) for i, t in enumerate(plain)])
 

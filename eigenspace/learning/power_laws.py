@@ -136,7 +136,9 @@ class Exponent(Formula):
                 "give numbers in place of symbols"
             )
         if found[1] <= 0:
-            raise ValueError(f"the smoothness of the target must be positive for a fit, got {found[1]}; use a larger one")
+            raise ValueError(
+                f"the smoothness of the target must be positive for a fit, got {found[1]}; use a larger one"
+            )
         return found
 
     def _equations(self):
@@ -166,8 +168,8 @@ def exponents(law: str, **parameters) -> Exponent:
     law
         ``"teacher_student"`` [Spigler2020]: the formula itself, with ``dim`` (``D``), ``target`` and ``kernel``, the
         two :math:`\theta`.
-        ``"lazy"`` [Petrini2022]: the NTK of ReLU networks on :math:`S^{d-1}`, :math:`\min(2\nu, 2d)/(d-1)`, with ``dim``
-        (``d``) and ``smoothness``, the :math:`\nu` of a target with
+        ``"lazy"`` [Petrini2022]: the NTK of ReLU networks on :math:`S^{d-1}`, :math:`\min(2\nu, 2d)/(d-1)`, with
+        ``dim`` (``d``) and ``smoothness``, the :math:`\nu` of a target with
         :math:`E|f(x)-f(y)|^2 \sim |x-y|^{2\nu}`.
         ``"feature"`` [Petrini2022]: the same after feature learning of one hidden layer,
         :math:`\min(2\nu, d+2)/(d-1)`.
@@ -208,10 +210,9 @@ def exponents(law: str, **parameters) -> Exponent:
     missing = [name for name in known.parameters if name not in parameters and name not in _DEFAULTS]
     extra = [name for name in parameters if name not in known.parameters]
     if missing or extra:
-        raise TypeError(
-            f"the law {law!r} takes {', '.join(f'{k} ({v})' for k, v in known.parameters.items())}, got "
-            f"{', '.join(parameters) or 'none'}; {'add ' + ', '.join(missing) if missing else 'drop ' + ', '.join(extra)}"
-        )
+        taken = ", ".join(f"{name} ({meaning})" for name, meaning in known.parameters.items())
+        way_out = f"add {', '.join(missing)}" if missing else f"drop {', '.join(extra)}"
+        raise TypeError(f"the law {law!r} takes {taken}, got {', '.join(parameters) or 'none'}; {way_out}")
     given = {name: _DEFAULTS[name] for name in known.parameters if name in _DEFAULTS} | parameters
     exact = {name: _exact(name, value) for name, value in given.items()}
     beta = _beta(known, exact)
@@ -344,9 +345,8 @@ def _ideal(dim: int, student: float, reach: int) -> Spectrum:
     rest = last * reach ** (1 + student) * (reach + 0.5) ** -student / student if student > 0 else math.inf
     if rest == math.inf:
         raise ValueError("the kernel must be smoother than a jump for a fit, got smoothness 0; use a positive one")
-    return Spectrum(
-        mantissa, exponent.astype(np.int64), count, count_exponent, counts, np.zeros(reach + 1), rest, (rest, rest), rest
-    )
+    rows = mantissa, exponent.astype(np.int64), count, count_exponent, counts, np.zeros(reach + 1)
+    return Spectrum(*rows, rest, (rest, rest), rest)
 
 
 def _listed(net: Network, kernel: str, dim: int, reach: int) -> Spectrum:
@@ -358,7 +358,6 @@ def _listed(net: Network, kernel: str, dim: int, reach: int) -> Spectrum:
     table = spectrum(net, kernel, degree=reach)
     zeros = np.flatnonzero(np.isneginf(table.log10()))
     if zeros.size:
-        raise ValueError(
-            f"net must learn every degree, got eigenvalue 0 at degree {table.total_degree[zeros[0]]}; use depth 2 or more"
-        )
+        first = table.total_degree[zeros[0]]
+        raise ValueError(f"net must learn every degree, got eigenvalue 0 at degree {first}; use depth 2 or more")
     return Spectrum.of(table)

@@ -29,7 +29,7 @@ _ROUNDING = 2.0**-49
 class Spectrum:
     """Eigenvalues ``mantissa * 2**exponent`` (zeros left out) with multiplicities ``count * 2**count_exponent``.
 
-    ``counts``: the multiplicities again, as integers. ``error``: relative bounds of the eigenvalues, roundings included.
+    ``counts``: the multiplicities again, as integers. ``error``: relative bounds of the eigenvalues, with roundings.
     ``rest``: the sum of the unlisted eigenvalues, and ``rest_bounds`` around it. ``largest``: no unlisted eigenvalue
     exceeds it.
     """
@@ -73,8 +73,8 @@ class Spectrum:
 
         >>> from eigenspace import mlp, spectrum
         >>> found = Spectrum.of(spectrum(mlp(10, 2), "nngp", degree=4))
-        >>> round(found.rest, 6), float(f"{found.largest:.2g}")    # the eigenvalue of degree 5 is 4e-6
-        (0.004858, 5.1e-06)
+        >>> round(found.rest, 6), float(f"{found.largest:.2g}")    # all degrees from 5 on together, and no one above
+        (0.012975, 7.3e-06)
         """
         log10 = table.log10()
         kept = np.flatnonzero(log10 > -np.inf)
