@@ -14,7 +14,7 @@ from eigenspace.learning.spectra import Spectrum, _fewest
 from eigenspace.shapes import layout
 from tables import spectrum_table
 
-TREE = es.cnn(8, (1, 2), 2, head="dense")
+TREE = es.cnn(8, (1, 2), 2, head="dense", activation=es.rbf(0.5))
 
 
 @cache
@@ -75,7 +75,7 @@ def test_many_eigenvalues_in_an_octave_lose_no_digits(seed):
         assert math.fsum(counts * share**2) == pytest.approx(square, rel=1e-12)
 
 
-def test_numbers_of_xiao_and_others():
+def test_numbers_of_the_critical_regime():
     """d = 30, K = exp(t - 1): learnability and E0 of the full theory, n = 495 and 5000."""
     table = es.zonal_spectrum(lambda t: np.exp(t - 1), 30, range(9))
     curve = es.learning_curve(table, [(2, 1), (3, 1)], [495, 5000])
@@ -117,6 +117,16 @@ def test_conservation_and_decomposition(ridge):
     np.testing.assert_allclose(curve.bias + curve.variance + curve.noise, curve.risk, rtol=1e-12)
     np.testing.assert_allclose(curve.excess_risk, curve.risk - 0.1, rtol=1e-9)
     np.testing.assert_allclose(curve.train_risk, (ridge / (samples * curve.kappa)) ** 2 * curve.risk, rtol=1e-10)
+
+
+def test_every_ring_and_every_order_of_rows_has_the_same_curve():
+    net = es.mlp(6, 1)
+    tables = [es.spectrum(net, "nngp", degree=4, ring=ring) for ring in (es.FLOAT, es.ball(128), es.EXACT)]
+    tables += [tables[0].sorted("multiplicity"), es.EigenTable.from_json(tables[0].to_json())]
+    curves = [es.learning_curve(table, [(1, 1.0), (4, 0.5)], [5, 50, 500], noise=0.1) for table in tables]
+    for curve in curves[1:]:
+        np.testing.assert_allclose(curve.risk, curves[0].risk, rtol=1e-12)
+        np.testing.assert_allclose(curve.upper, curves[0].upper, rtol=1e-9)
 
 
 # brackets -------------------------------------------------------------------------------------------

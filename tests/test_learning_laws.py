@@ -209,7 +209,7 @@ def test_zeros_are_counted_and_displays_work(tree):
 
 
 def test_xiao_order_of_learning():
-    """Y1 before Y2 before Y3 before Y4 in the network of high resolution; the MLP sorts by degree alone [MATH 1.5]."""
+    """The deep network learns Y1, Y2, Y3, Y5 in this order, the MLP by degree alone [Xiao2022, sec. 5]."""
     names = {"Y1": {0: 1}, "Y2": {0: 1, 1: 1}, "Y3": {0: 1, 4: 1}, "Y5": {0: 1, 16: 1}}
     deep = es.spectrum(es.cnn(4, (1, 4, 4), 4, head="dense", activation=es.rbf(0.25)), degree=2)
     found = es.learning_curve(deep, [(degrees, 1.0) for degrees in names.values()], [2000]).learnability[0]

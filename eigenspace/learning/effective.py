@@ -76,7 +76,7 @@ def effective(
     >>> spectrum = Spectrum.of(es.spectrum(es.mlp(10, 2), degree=4))
     >>> found = effective(spectrum, np.array([10.0, 1e3]), spectrum.rest)
     >>> found.log2.round(3)
-    array([-2.29 , -9.985])
+    array([ -2.291, -10.885])
     """
     rows = _Rows.of(spectrum, block if block and block[0] > 0 else None)
     few = rows.condensed()
