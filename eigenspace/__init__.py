@@ -24,6 +24,7 @@ _NAMES = {
     "user_kernels": ("zonal_spectrum",),
     "leading_orders": ("LeadingOrder", "leading_order"),
     "formulas": ("with_formulas",),
+    "drawings": ("draw",),
     "index_tables": ("IndexTable", "index_table"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),

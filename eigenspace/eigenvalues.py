@@ -357,6 +357,7 @@ def _table(plan: Layout, pool: Pool, solution: Solution, chosen, kernel: str, ri
         ),
         kernel=kernel,
         notes=_notes(learning, space, frequency, ring),
+        grid=net.grid if len(net.grid) > 1 else (),
     )
 
 

@@ -1,12 +1,12 @@
-"""Arrays to matplotlib axes; the only module that imports matplotlib, and only when a plot is asked for."""
+"""Spectra as plateaus on logarithmic axes."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-# Okabe and Ito's palette without yellow: told apart under the common colour blindnesses.
-_COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+from ._axes import COLOURS, new_axes
+
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
 _LABEL_SIZE = 7.0
 
@@ -35,7 +35,7 @@ def spectrum_plot(
     """
     value, count = np.asarray(log10_value, dtype=float), np.asarray(log10_multiplicity, dtype=float)
     degree = np.asarray(degree)
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes(3.5, 2.8) if ax is None else ax
     order = np.argsort(-value, kind="stable")
     order = order[np.isfinite(value[order])]
     left, right = _ranks(count[order])
@@ -49,7 +49,7 @@ def spectrum_plot(
     size = float(np.clip(60 / math.sqrt(max(1, len(order))), 2.0, 4.5))
     for place, level in enumerate(np.unique(kind)):
         here = kind == level
-        colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
+        colour, marker = COLOURS[place % len(COLOURS)], _MARKERS[place % len(_MARKERS)]
         ax.hlines(y[here], left[here], right[here], colors=colour, linewidth=1.6, zorder=2)
         ax.plot(
             middle[here],
@@ -80,15 +80,6 @@ def spectrum_plot(
         _annotate(ax, middle, y, [labels[int(i)] for i in order], weight, annotate)
     ax.set_xlabel(xlabel, fontsize=9)
     ax.set_ylabel(ylabel, fontsize=9)
-    return ax
-
-
-def _new_axes():
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError("plots need matplotlib, which is not installed; pip install eigenspace[plot]") from error
-    _, ax = pyplot.subplots(figsize=(3.5, 2.8), dpi=150, layout="constrained")
     return ax
 
 

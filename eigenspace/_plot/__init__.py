@@ -1,0 +1,6 @@
+"""Arrays to matplotlib axes; the only package that imports matplotlib, and only when a plot is asked for."""
+
+from .scenes import Dots, Edge, Image, Mark, Scene, scene_plot
+from .spectra import spectrum_plot
+
+__all__ = ["Dots", "Edge", "Image", "Mark", "Scene", "scene_plot", "spectrum_plot"]
