@@ -28,6 +28,7 @@ _NAMES = {
     "user_kernels": ("zonal_spectrum",),
     "leading_orders": ("LeadingOrder", "leading_order"),
     "formulas": ("with_formulas",),
+    "drawings": ("draw",),
     "index_tables": ("IndexTable", "index_table"),
     "learning": (
         "CriticalCurve", "Exponent", "GradientFlow", "LearningCurve", "Staircase", "critical_curve", "exponents",

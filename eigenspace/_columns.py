@@ -22,9 +22,16 @@ DEFAULT = (
     "error",
     "share",
 )
-IN_PRINT = tuple(name for name in DEFAULT if name != "error")
 _SHORT = {"exact": "exact", "proved": "proved", "rounded": "rounded", "estimated": "est."}
 _SPACE, _FREQUENCY = "#3b6ea5", "#f0a04b"
+
+
+def default(table, in_print: bool = False) -> tuple[str, ...]:
+    """The columns that are shown unless others are asked for: on the grid of an image, places stand beside patterns."""
+    names = [name for name in DEFAULT if name != "error" or not in_print]
+    if len(table.grid) > 1:
+        names.insert(names.index("interaction") + 1, "places")
+    return tuple(names)
 
 
 def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None) -> _render.Sheet:
@@ -32,7 +39,7 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
 
     Only the rows that are shown are turned into text.
     """
-    names = DEFAULT if names is None else (names,) if isinstance(names, str) else tuple(names)
+    names = default(table) if names is None else (names,) if isinstance(names, str) else tuple(names)
     for name in names:
         if name in _FORMULAS and name not in table.formulas:
             raise ValueError(
@@ -59,6 +66,8 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
     trace = _render.certain_text(float(table.trace), 0, 6, 2**-50)
     doubts = _error_note(table, "error" in names)
     explained = tuple(note for name, (*_, note) in _FORMULAS.items() if name in names)
+    if "places" in names:
+        explained += (_PLACES_NOTE,)
     covered = (f"The rows listed hold {coverage_text(table)} of the trace ({trace}).",) if count else ()
     return _render.Sheet(
         tuple(columns),
@@ -108,6 +117,26 @@ def _degree(table, shown, digits):
 
 def _interaction(table, shown, digits):
     return _render.Column("interaction", "interaction", tuple(table.patterns[int(i)] for i in shown), "pattern")
+
+
+_PLACES_NOTE = "Places are the leaves and degrees of one member of each row; a leaf of an image is (row,column)."
+
+
+def place_texts(table, rows) -> list[str]:
+    """The active leaves of the representative of each row, by their place in the grid, with their degrees."""
+    texts = []
+    for i in rows:
+        degrees = np.array(table.degrees[int(i)])
+        active = np.flatnonzero(degrees)
+        places = active.tolist()
+        if len(table.grid) > 1:
+            places = [f"({','.join(map(str, place))})" for place in zip(*np.unravel_index(active, table.grid))]
+        texts.append(", ".join(f"{place}:{degrees[leaf]}" for place, leaf in zip(places, active)) or "–")
+    return texts
+
+
+def _places(table, shown, digits):
+    return _render.Column("places", "places", tuple(place_texts(table, shown)))
 
 
 def _multiplicity(table, shown, digits):
@@ -242,6 +271,7 @@ def _formula_column(name):
 _MAKERS: dict[str, Callable[..., _render.Column]] = {
     "degree": _degree,
     "interaction": _interaction,
+    "places": _places,
     "multiplicity": _multiplicity,
     "space": _index_column("space", "S"),
     "frequency": _index_column("frequency", "F"),

@@ -11,6 +11,7 @@ from numbers import Rational
 from pathlib import Path
 
 from . import _render
+from ._columns import place_texts
 from .rings import named
 
 SCHEMA = "eigenspace.table/1"
@@ -18,9 +19,10 @@ INDICES = ("space", "frequency", "learning_index")
 
 
 def data(table) -> dict[str, Sequence]:
-    """The columns of the CSV file and of the data frame, by name."""
+    """The columns of the CSV file and of the data frame, by name; on the grid of an image with the places in it."""
     return {
         "interaction": list(table.patterns),
+        **({"places": place_texts(table, range(len(table)))} if len(table.grid) > 1 else {}),
         "total_degree": table.total_degree.tolist(),
         "multiplicity": table.multiplicity.tolist(),
         **{name: getattr(table, name).tolist() for name in INDICES},
@@ -54,6 +56,7 @@ def json_text(table) -> str:
         "trace": _jsonable(float(table.trace)),
         "provenance": asdict(table.provenance),
         "notes": list(table.notes),
+        **({"grid": list(table.grid)} if len(table.grid) > 1 else {}),
         "leaves": len(rows[0]) if rows else 0,
         "value": table.column.to_jsonable(),
         "error": list(map(_jsonable, table.error.tolist())),
@@ -90,6 +93,7 @@ def read_json(source) -> dict:
         "provenance": document["provenance"],
         "kernel": document["kernel"],
         "notes": document["notes"],
+        "grid": document.get("grid", ()),
     }
 
 

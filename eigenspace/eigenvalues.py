@@ -389,6 +389,7 @@ def _table(
         ),
         kernel=kernel,
         notes=notes,
+        grid=net.grid if len(net.grid) > 1 else (),
     )
 
 

@@ -532,6 +532,12 @@ class Network:
         number = _check.integer("number", number, 0, last, f"leaves are 0 to {last}")
         return tuple(map(int, np.unravel_index(number, self.grid)))
 
+    def draw(self, degrees=None, ax=None, **options):
+        """Draw the network with the tree that the interaction ``degrees`` spans: see :func:`eigenspace.draw`."""
+        import eigenspace  # drawings stand on a higher floor
+
+        return eigenspace.draw(self, degrees, ax, **options)
+
     def summary(self) -> str:
         """One line: the call, the inputs, the depth and the activations."""
         numbers_first = lambda dim: (0, dim) if isinstance(dim, int) else (1, str(dim))

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import _render
 from ._check import choice
-from ._columns import IN_PRINT, coverage_text, sheet
+from ._columns import coverage_text, default, sheet
 from ._files import INDICES, csv_text, data, json_text, read_json
 from ._files import index as _as_index
 from .rings import named
@@ -112,7 +112,8 @@ class EigenTable:
     ``total_degree`` (int64), ``space``, ``frequency``, ``learning_index`` (:class:`~fractions.Fraction` or float;
     ``inf`` for what is never learned), ``patterns`` (text) and ``degrees`` (tuples over all leaves), the last two
     possibly lazy. ``trace`` is the kernel at all correlations 1: the sum of all eigenvalues with their
-    multiplicities. ``notes`` are sentences shown under the table; ``formulas`` are symbolic columns by name, lazy, with
+    multiplicities. ``grid``: the shape of the leaves of an image, (height, width); empty for a row of leaves.
+    ``notes`` are sentences shown under the table; ``formulas`` are symbolic columns by name, lazy, with
     entries that have a ``cell``, or None: see :func:`eigenspace.with_formulas`. The table cannot be changed: its arrays
     are read-only copies.
 
@@ -144,6 +145,7 @@ class EigenTable:
         kernel: str,
         notes: Sequence[str] = (),
         formulas: Mapping[str, Sequence] = MappingProxyType({}),
+        grid: Sequence[int] = (),
     ):
         self.__dict__.update(
             column=values,
@@ -160,6 +162,7 @@ class EigenTable:
             provenance=provenance,
             kernel=kernel,
             notes=tuple(notes),
+            grid=tuple(grid),
             _formulas=dict(formulas),
         )
         for name, entries in ({name: getattr(self, name) for name in _COLUMNS} | dict(formulas)).items():
@@ -321,7 +324,7 @@ class EigenTable:
         return _render.notebook(self._sheet(None, 4, _SHOWN_ROWS))
 
     def _repr_latex_(self) -> str:
-        return _render.latex(self._sheet(IN_PRINT, 4, _SHOWN_ROWS))
+        return _render.latex(self._sheet(default(self, in_print=True), 4, _SHOWN_ROWS))
 
     def to_text(
         self, path=None, *, columns: Sequence[str] | None = None, digits: int = 4, max_rows: int | None = None
@@ -352,15 +355,14 @@ class EigenTable:
         r"""LaTeX that compiles with booktabs alone; the provenance stands on top as ``%`` lines.
 
         The default columns leave out ``error``, since every digit shown is true; the note names the largest error.
-        ``columns``: names out of ``degree``, ``interaction``, ``multiplicity``, ``space``, ``frequency``,
+        ``columns``: names out of ``degree``, ``interaction``, ``places``, ``multiplicity``, ``space``, ``frequency``,
         ``learning_index``, ``eigenvalue``, ``log10``, ``error``, ``bound``, ``share``, ``cumulative``, and after
         :func:`eigenspace.with_formulas` ``leading`` and ``closed_form``. ``digits``: at most this many, and only true
         ones. With a ``caption`` (LaTeX source) or a ``label`` the ``tabular`` stands in a
         ``table``. Returns the text, or writes it to ``path``. Raises :class:`ValueError` for an unknown column.
         """
-        return _deliver(
-            _render.latex(self._sheet(IN_PRINT if columns is None else columns, digits, None), caption, label), path
-        )
+        columns = default(self, in_print=True) if columns is None else columns
+        return _deliver(_render.latex(self._sheet(columns, digits, None), caption, label), path)
 
     def to_markdown(self, path=None, *, columns: Sequence[str] | None = None, digits: int = 4) -> str | None:
         """A Markdown pipe table; arguments as in :meth:`to_latex`."""
@@ -452,12 +454,13 @@ class EigenTable:
             provenance=self.provenance,
             kernel=self.kernel,
             notes=self.notes,
+            grid=self.grid,
             formulas={name: _Picked.of(entries, indices) for name, entries in self.formulas.items()},
         )
 
     def with_formula_columns(self, **formulas: Sequence) -> "EigenTable":
         """The same table with symbolic columns, one entry per row; :func:`eigenspace.with_formulas` makes them."""
-        columns = {name: getattr(self, name) for name in (*_COLUMNS, "trace", "provenance", "kernel", "notes")}
+        columns = {name: getattr(self, name) for name in (*_COLUMNS, "trace", "provenance", "kernel", "notes", "grid")}
         return EigenTable(values=self.column, **columns, formulas={**self.formulas, **formulas})
 
     def _indices(self, key) -> np.ndarray:

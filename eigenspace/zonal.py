@@ -146,7 +146,7 @@ class CubeLaw:
     def first_order(self, degree: int) -> int:
         r"""Order of the power series that is tried first.
 
-        The first dropped moment, about :math:`(n / ew)^{n/2}`, has to fall below the eigenvalue, about
+        The first dropped moment, about :math:`(n / ew)^{n/2}`, has to fall below the eigenvalue, at most about
         :math:`(k / ew)^k`.
         """
         return max(64, (5 * degree // 2 if self.prefers_series else degree) + 32)
@@ -166,15 +166,15 @@ class CubeLaw:
 
         [YangSalman2019, recurrence of `step`], without a negative term.  All moments from the ``n``-th on are at most
         the even moment :math:`E[t^{2 \lfloor n/2 \rfloor}]` and ``1 / multiplicity`` (see `_majorants`).  Cost:
-        ``size * min(bits, size + max(degrees)) / 2`` ball operations.
+        ``size * min(bits, size) / 2`` ball operations, and as many numbers as ``size`` for each degree.
         """
         from flint import arb
 
-        last = min(self.bits, max(degrees) + size)
+        last = max(max(degrees), min(self.bits, size))
         with precision(ring.fine_bits + 2 * size.bit_length() + 64):
             k = np.arange(last + 1, dtype=object)
             up, down = (self.bits - k) / arb(self.bits), k / arb(self.bits)
-            # the moments of one power for all degrees, between zeros; every other one vanishes
+            # the moments of one power for all degrees, between two zeros; every other one vanishes
             line = np.array([arb(0)] * (last + 3), dtype=object)
             line[1] = arb(1)
             columns = []

@@ -1,13 +1,13 @@
 """Compare every eigenvalue of tests/reference with what the package returns.
 
-    python scripts/check_references.py [--ring float|ball] [one_sphere] [patches] [boolean] [trees]
+    python scripts/check_references.py [--ring float|ball] [one_sphere] [patches] [boolean] [hypercube] [trees]
 
 In floats (the default): checks that no true error exceeds the stated one, that structural zeros are exact, and the
-accuracy that is promised: relative error 1e-12 on one sphere (1e-10 beyond degree 100), 1e-11 on trees with a total
-dimension of at least 16 under every node that joins several children.  In balls: checks that every ball holds the
-reference, and is as narrow as asked: 25 digits on one sphere and on Boolean trees, 12 digits on two and three patches
-of dimension 3 and more up to degree 2 and 8 digits up to degree 4, 6 digits where a patch has dimension 2, 12 digits
-on larger trees.  Exit status 1 where a case fails.
+accuracy that is promised: relative error 1e-12 on one sphere (1e-10 beyond degree 100), 1e-13 on one cube, 1e-11 on
+trees with a total dimension of at least 16 under every node that joins several children.  In balls: checks that every
+ball holds the reference, and is as narrow as asked: 25 digits on one sphere, one cube and Boolean trees, 12 digits on
+two and three patches of dimension 3 and more up to degree 2 and 8 digits up to degree 4, 6 digits where a patch has
+dimension 2, 12 digits on larger trees.  Exit status 1 where a case fails.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import eigenspace as es  # noqa: E402
 from eigenspace._flint import precision  # noqa: E402
 from networks import activation, tree  # noqa: E402
 
-FILES = ("one_sphere", "patches", "boolean", "trees")
+FILES = ("one_sphere", "patches", "boolean", "hypercube", "trees")
 
 
 @lru_cache
@@ -41,6 +41,9 @@ def request(name: str, case: dict):
     """Network and degrees of a case."""
     if name == "one_sphere":
         return es.mlp(case["dim"], case["depth"], activation=activation(case["activation"])), case["degree"]
+    if name == "hypercube":
+        net = es.hypercube(case["bits"], case["depth"], activation=activation(case["activation"]))
+        return net, dict.fromkeys(range(case["degree"]), 1)
     return es.network([tree(position) for position in case["positions"]]), tuple(case["degrees"])
 
 
@@ -48,6 +51,8 @@ def promised(name: str, case: dict) -> float:
     """The largest relative error that the package may state for a case."""
     if name == "one_sphere":
         return 1e-12 if case["degree"] <= 100 else 1e-10
+    if name == "hypercube":
+        return 1e-13
     return 1e-11 if all(dim >= 16 for position in case["positions"] for dim in joined_dims(position)) else 1.0
 
 
@@ -89,7 +94,7 @@ def compare(name: str, case: dict) -> str:
 
 def asked(name: str, case: dict) -> float:
     """The relative error to ask of a ball."""
-    if name == "one_sphere":
+    if name in ("one_sphere", "hypercube"):
         return 1e-25
     dims = [dim for position in case["positions"] for dim in leaf_dims(position)]
     if name == "boolean":

@@ -3,14 +3,29 @@
 import shlex
 from enum import StrEnum
 from fractions import Fraction
+from inspect import signature
+from typing import Annotated, get_args
+
+import typer
 
 import eigenspace as es
+
+#: heading of the options that describe a network
+NETWORK = "Network"
 
 
 class Architecture(StrEnum):
     mlp = "mlp"
     cnn = "cnn"
+    hypercube = "hypercube"
 
+
+#: what describes an architecture: first the option that it needs, with an example
+_OWN = {
+    Architecture.mlp: ({"depth": "2"}, "leaves"),
+    Architecture.cnn: ({"filters": "1,4"}, "positions", "head"),
+    Architecture.hypercube: ({"depth": "2"},),
+}
 
 #: an example of each activation that takes a parameter, and the kind of the parameter
 _PARAMETERS = {
@@ -25,24 +40,108 @@ _PARAMETERS = {
 _ACTIVATIONS = ("relu", "identity", "step", "sign", "absolute", *_PARAMETERS)
 
 
-def read_network(architecture, dim, depth, leaves, filters, positions, head, activation):
-    """The network that the options describe."""
-    mlp_only = {"--depth": depth, "--leaves": leaves}
-    cnn_only = {"--filters": filters, "--positions": positions, "--head": head}
-    is_mlp = architecture is Architecture.mlp
-    for option, value in (cnn_only if is_mlp else mlp_only).items():
-        if value is not None:
-            own = ", ".join(mlp_only if is_mlp else cnn_only)
-            raise ValueError(f"{option} does not apply to {architecture}, which is described by {own}; leave it out")
-    required = "--depth" if is_mlp else "--filters"
-    if (depth if is_mlp else filters) is None:
-        example = "--depth 2" if is_mlp else "--filters 1,4"
-        raise ValueError(f"{architecture} needs {required}, for example {example}")
+def read_network(
+    architecture: Annotated[
+        Architecture,
+        typer.Argument(
+            metavar="mlp|cnn|hypercube",
+            help="Fully connected, convolutional with stride = filter, or fully connected on the Boolean cube.",
+        ),
+    ],
+    dim: Annotated[
+        int,
+        typer.Argument(
+            metavar="DIM",
+            help="Dimension of one leaf: the input of an mlp, one patch of a cnn; the number of bits of a hypercube.",
+        ),
+    ],
+    depth: Annotated[
+        int | None, typer.Option(help="mlp, hypercube: number of layers with activation.", rich_help_panel=NETWORK)
+    ] = None,
+    leaves: Annotated[
+        int | None,
+        typer.Option(
+            help="mlp: number of leaves that the first layer averages.", show_default="1", rich_help_panel=NETWORK
+        ),
+    ] = None,
+    filters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K1,K2,...",
+            help="cnn: filter sizes, input side first, K1 counted in leaves; in two dimensions 1,2x2,... with "
+            "HEIGHTxWIDTH.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    positions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N or HxW", help="cnn: positions left after the last filter.", show_default="1",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="flatten|dense",
+            help="cnn: linear readout of all positions, or one more dense layer first.",
+            show_default="flatten",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    activation: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME or NAME:PARAMETER",
+            help="The activation: relu, identity, step, sign, absolute, leaky_relu:SLOPE, rectified_monomial:N, "
+            "rbf:GAMMA, exponential:B, hermite:N, monomial:N or polynomial:C0,C1,...",
+            rich_help_panel=NETWORK,
+        ),
+    ] = "relu",
+):
+    """The network that the options describe.
+
+    The parameters are the options of every command that takes a network (see `options.command`), and those of a network
+    in a word (see `read_words`): a new one is added here alone.
+    """
+    given = {"depth": depth, "leaves": leaves, "filters": filters, "positions": positions, "head": head}
+    required, *others = _OWN[architecture]
+    own = [*required, *others]
+    for option, value in given.items():
+        if value is not None and option not in own:
+            described = ", ".join(f"--{name}" for name in own)
+            raise ValueError(
+                f"--{option} does not apply to {architecture}, which is described by {described}; leave it out"
+            )
+    for option, example in required.items():
+        if given[option] is None:
+            raise ValueError(f"{architecture} needs --{option}, for example --{option} {example}")
     act = read_activation(activation)
-    if is_mlp:
+    if architecture is Architecture.hypercube:
+        return es.hypercube(dim, depth, activation=act)
+    if architecture is Architecture.mlp:
         return es.mlp(dim, depth, leaves=1 if leaves is None else leaves, activation=act)
-    sizes = tuple(read_integer(word, "--filters", "--filters 1,4,4") for word in filters.split(","))
-    return es.cnn(dim, sizes, 1 if positions is None else positions, head=head or "flatten", activation=act)
+    sizes = tuple(_read_size(word, "--filters", "--filters 1,4,4 or 1,2x2") for word in filters.split(","))
+    count = 1 if positions is None else _read_size(positions, "--positions", "--positions 4 or 2x2")
+    return es.cnn(dim, sizes, count, head=head or "flatten", activation=act)
+
+
+def read_question(
+    kernel: Annotated[
+        str, typer.Option(metavar="ntk|nngp", help="The kernel of the wide network.", rich_help_panel=NETWORK)
+    ] = "ntk",
+) -> dict:
+    """What is asked about a network, as keyword arguments of the functions that answer.
+
+    The parameters are options of every command that asks about a kernel: a new one is added here alone.
+    """
+    return {"kernel": kernel}
+
+
+def _read_size(word: str, option: str, example: str) -> int | tuple[int, ...]:
+    """A size, or a pair of sizes with an x between them."""
+    sizes = tuple(read_integer(part, option, example) for part in word.split("x"))
+    return sizes[0] if len(sizes) == 1 else sizes
 
 
 def split_name(text):
@@ -51,21 +150,24 @@ def split_name(text):
     return (name.strip(), words.strip()) if equals else (text.strip(), text.strip())
 
 
-_WORDS = {"depth": int, "leaves": int, "filters": str, "positions": int, "head": str, "activation": str}
-
-
 def read_words(text):
     """The network that the words of the command line describe."""
     example = '--net "cnn 12 --filters 1,4 --positions 4"'
     kind, dim, *rest = [*shlex.split(text), "", ""][: max(2, len(shlex.split(text)))]
     if kind not in list(Architecture) or len(rest) % 2:
-        raise ValueError(f"--net takes mlp or cnn, a dimension, and options with values, got {text!r}; use {example}")
-    options = dict.fromkeys(_WORDS) | {"activation": "relu"}
+        known = ", ".join(Architecture)
+        raise ValueError(
+            f"--net takes one of {known}, a dimension, and options with values, got {text!r}; use {example}"
+        )
+    _, _, *parameters = signature(read_network).parameters.values()
+    kinds = {f"--{p.name.replace('_', '-')}": (p.name, get_args(p.annotation)[0]) for p in parameters}
+    options = {}
     for option, value in zip(rest[::2], rest[1::2]):
-        name = option.removeprefix("--")
-        if name not in _WORDS or not option.startswith("--"):
-            raise ValueError(f"--net has no option {option!r} (only {', '.join(_WORDS)}); use {example}")
-        options[name] = read_integer(value, f"--net {option}", example) if _WORDS[name] is int else value
+        if option not in kinds:
+            raise ValueError(f"--net has no option {option!r} (only {', '.join(kinds)}); use {example}")
+        name, kind_of_value = kinds[option]
+        is_integer = kind_of_value in (int, int | None)
+        options[name] = read_integer(value, f"--net {option}", example) if is_integer else value
     return read_network(Architecture(kind), read_integer(dim, "--net", example), **options)
 
 

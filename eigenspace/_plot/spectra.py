@@ -1,0 +1,107 @@
+"""Spectra as plateaus on logarithmic axes."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._axes import COLOURS, LABEL_SIZE, MARKERS, axes_of_powers, new_axes
+
+
+def spectrum_plot(
+    log10_value,
+    log10_multiplicity,
+    degree,
+    *,
+    labels: Sequence[str] | None = None,
+    weight=None,
+    annotate: int = 6,
+    xlabel: str = "rank of eigenfunction",
+    ylabel: str = "eigenvalue",
+    ax=None,
+):
+    """A spectrum as plateaus: ``log10`` of the value against ``log10`` of the rank, one plateau per entry.
+
+    ``log10_value``, ``log10_multiplicity`` (finite) and ``degree`` have shape ``(n,)``, in any order; entries are
+    ranked by value, and zeros (``-inf``) are counted in the legend only. Both axes are linear in the logarithm and
+    labelled as powers of ten, so neither 10^-5000 nor 10^300 is out of range. A degree has a colour and a marker of its
+    own. ``labels``: text per entry; the ``annotate`` entries of largest ``weight`` (default: of longest plateau) show
+    theirs where there is room. Returns the axes: ``ax``, or those of a new figure as wide as one column of a paper.
+
+    Raises :class:`ImportError` without matplotlib.
+    """
+    value, count = np.asarray(log10_value, dtype=float), np.asarray(log10_multiplicity, dtype=float)
+    degree = np.asarray(degree)
+    ax = new_axes(3.5, 2.8) if ax is None else ax
+    order = np.argsort(-value, kind="stable")
+    order = order[np.isfinite(value[order])]
+    left, right = _ranks(count[order])
+    y, middle, kind = value[order], (left + right) / 2, degree[order]
+    zeros = len(value) - len(order)
+    axes_of_powers(
+        ax, (left[0], right[-1]) if len(order) else (0.0, 1.0), (y[-1], y[0]) if len(order) else (-1.0, 0.0)
+    )
+    # A thin staircase carries the eye from plateau to plateau.
+    ax.plot(np.column_stack([left, right]).ravel(), np.repeat(y, 2), color="0.75", linewidth=0.6, zorder=1)
+    size = float(np.clip(60 / math.sqrt(max(1, len(order))), 2.0, 4.5))
+    for place, level in enumerate(np.unique(kind)):
+        here = kind == level
+        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+        ax.hlines(y[here], left[here], right[here], colors=colour, linewidth=1.6, zorder=2)
+        ax.plot(
+            middle[here],
+            y[here],
+            linestyle="none",
+            marker=marker,
+            markersize=size,
+            color=colour,
+            markeredgecolor="white",
+            markeredgewidth=0.3,
+            label=str(level),
+            zorder=3,
+        )
+    if len(order):
+        legend = ax.legend(
+            title="degree" + (f"\n({zeros} class{'es are' if zeros > 1 else ' is'} 0)" if zeros else ""),
+            loc="lower left",
+            fontsize=8,
+            title_fontsize=8,
+            frameon=False,
+            handletextpad=0.2,
+            borderaxespad=0.3,
+            labelspacing=0.3,
+        )
+        legend.set_zorder(4)
+    if labels is not None:
+        weight = right - left if weight is None else np.asarray(weight, dtype=float)[order]
+        _annotate(ax, middle, y, [labels[int(i)] for i in order], weight, annotate)
+    ax.set_xlabel(xlabel, fontsize=9)
+    ax.set_ylabel(ylabel, fontsize=9)
+    return ax
+
+
+def _ranks(count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``log10`` of the ends of each plateau: half a rank before its first and after its last eigenfunction."""
+    edges = np.logaddexp.accumulate(np.concatenate([[math.log(0.5)], count * math.log(10)])) / math.log(10)
+    return edges[:-1], edges[1:]
+
+
+def _annotate(ax, x, y, labels, weight, limit: int) -> None:
+    """Labels of the plateaus of largest weight, up and right of them, where a falling curve leaves room.
+
+    A label that would touch one already there is left out.
+    """
+    width, height = (length * 72 for length in ax.figure.get_size_inches() * ax.get_position().size)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    taken: list[tuple[float, float, float]] = []
+    for i in np.argsort(-weight, kind="stable"):
+        if len(taken) >= limit or not np.isfinite(weight[i]):
+            break
+        start, base = (x[i] - left) / (right - left) * width, (y[i] - bottom) / (top - bottom) * height
+        end = start + 0.6 * LABEL_SIZE * len(labels[i]) + 4
+        if any(start < b and a < end and abs(base - c) < 1.4 * LABEL_SIZE for a, b, c in taken):
+            continue
+        taken.append((start, end, base))
+        ax.annotate(
+            labels[i], (x[i], y[i]), xytext=(2.5, 2.5), textcoords="offset points", fontsize=LABEL_SIZE, zorder=5
+        )
