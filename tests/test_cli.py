@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -11,22 +10,8 @@ from fractions import Fraction
 import pytest
 
 import eigenspace as es
-from eigenspace.cli import main
 
 CNN = "cnn 24 --filters 1,2 --positions 2 --head dense"
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line in this process: (exit status, output, errors)."""
-
-    def run(line):
-        with pytest.raises(SystemExit) as stop:
-            main(line.split())
-        out, err = (re.sub(r"\x1b\[[0-9;]*m", "", text) for text in capsys.readouterr())
-        return stop.value.code or 0, out, err
-
-    return run
 
 
 def small_table(**options):

@@ -3,25 +3,10 @@
 import csv
 import io
 import json
-import shlex
 
 import pytest
 
 import eigenspace as es
-from eigenspace.cli import main
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line in this process: (exit status, output, errors)."""
-
-    def run(line):
-        with pytest.raises(SystemExit) as stop:
-            main(shlex.split(line))
-        return stop.value.code or 0, *capsys.readouterr()
-
-    return run
-
 
 CNN = "asymptotics cnn 50 --filters 1,2 --head dense"
 

@@ -17,7 +17,7 @@ import typer
 
 import eigenspace as es
 
-from . import asymptotics, drawing, tables
+from . import asymptotics, drawing, learning, tables
 
 app = typer.Typer(
     add_completion=False,
@@ -33,6 +33,7 @@ for _command in (
     tables.verify,
     asymptotics.asymptotics,
     asymptotics.index_table,
+    learning.learn,
     drawing.draw,
 ):
     app.command(_command.__name__.replace("_", "-"), epilog=_command.epilog)(_command)

@@ -32,6 +32,13 @@ RingOption = Annotated[
         rich_help_panel=WHICH,
     ),
 ]
+LayerOption = Annotated[
+    int | None,
+    typer.Option(
+        help="The part of the NTK that comes from training this dense layer alone, 0 on the input side.",
+        rich_help_panel=WHICH,
+    ),
+]
 RtolOption = Annotated[float, typer.Option(help="Relative error to aim for.", rich_help_panel=WHICH)]
 DigitsOption = Annotated[
     int, typer.Option(help="Significant digits, as far as they are known.", rich_help_panel=OUTPUT)

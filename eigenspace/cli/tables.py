@@ -23,6 +23,7 @@ from .options import (
     DigitsOption,
     FormatOption,
     LabelOption,
+    LayerOption,
     OutputOption,
     RingOption,
     RtolOption,
@@ -53,6 +54,7 @@ def table(
         int | None,
         typer.Option(help="The largest, until this many eigenfunctions are listed.", rich_help_panel=WHICH),
     ] = None,
+    layer: LayerOption = None,
     ring: RingOption = "float",
     rtol: RtolOption = 1e-12,
     format: FormatOption = None,
@@ -80,7 +82,7 @@ def table(
     if degree is None and min_value is None and count is None:
         degree = 4
     which = {"degree": degree, "min_value": min_value, "count": count}
-    result = es.spectrum(net, **question, **which, ring=words.read_ring(ring), rtol=rtol)
+    result = es.spectrum(net, **question, **which, layer=layer, ring=words.read_ring(ring), rtol=rtol)
     names = None if columns is None else columns.split(",")
     for path, form in targets:
         if path is None and form is Format.text and sys.stdout.isatty():
@@ -102,6 +104,7 @@ def eigenvalue(
     net,
     question,
     degrees: DegreesOption,
+    layer: LayerOption = None,
     ring: RingOption = "float",
     rtol: RtolOption = 1e-12,
     format: FormatOption = None,
@@ -110,7 +113,8 @@ def eigenvalue(
 ):
     """Print one eigenvalue of a network's kernel, with its error bound and multiplicity."""
     targets = output_targets(output, format)
-    result = es.eigenvalue(net, words.read_degrees(degrees), **question, ring=words.read_ring(ring), rtol=rtol)
+    options = {**question, "layer": layer, "ring": words.read_ring(ring), "rtol": rtol}
+    result = es.eigenvalue(net, words.read_degrees(degrees), **options)
     for path, form in targets:
         write(_eigenvalue_text(result, form, digits), path)
 

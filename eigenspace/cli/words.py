@@ -37,7 +37,7 @@ _PARAMETERS = {
     "rectified_monomial": ("2", int),
     "exponential": ("0.5", Fraction),
 }
-_ACTIVATIONS = ("relu", "identity", "step", "sign", "absolute", *_PARAMETERS)
+_ACTIVATIONS = ("relu", "erf", "gelu", "identity", "step", "sign", "absolute", *_PARAMETERS)
 
 
 def read_network(
@@ -83,8 +83,8 @@ def read_network(
     head: Annotated[
         str | None,
         typer.Option(
-            metavar="flatten|dense",
-            help="cnn: linear readout of all positions, or one more dense layer first.",
+            metavar="flatten|dense|gap",
+            help="cnn: linear readout of all positions, one more dense layer first, or of the average over positions.",
             show_default="flatten",
             rich_help_panel=NETWORK,
         ),
@@ -98,6 +98,24 @@ def read_network(
             rich_help_panel=NETWORK,
         ),
     ] = "relu",
+    sigma_w: Annotated[
+        float | None,
+        typer.Option(
+            help="Standard deviation of the weights, activations taken as they are.",
+            show_default="1, activations normalised",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    sigma_b: Annotated[
+        float, typer.Option(help="Standard deviation of the biases.", rich_help_panel=NETWORK)
+    ] = 0.0,
+    residual: Annotated[
+        float | None,
+        typer.Option(
+            help="mlp, cnn, hypercube: weight of residual blocks in all layers that keep the positions, but the first.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
 ):
     """The network that the options describe.
 
@@ -116,14 +134,16 @@ def read_network(
     for option, example in required.items():
         if given[option] is None:
             raise ValueError(f"{architecture} needs --{option}, for example --{option} {example}")
-    act = read_activation(activation)
+    options = {
+        "activation": read_activation(activation), "sigma_w": sigma_w, "sigma_b": sigma_b, "residual": residual
+    }  # fmt: skip
     if architecture is Architecture.hypercube:
-        return es.hypercube(dim, depth, activation=act)
+        return es.hypercube(dim, depth, **options)
     if architecture is Architecture.mlp:
-        return es.mlp(dim, depth, leaves=1 if leaves is None else leaves, activation=act)
+        return es.mlp(dim, depth, leaves=1 if leaves is None else leaves, **options)
     sizes = tuple(_read_size(word, "--filters", "--filters 1,4,4 or 1,2x2") for word in filters.split(","))
     count = 1 if positions is None else _read_size(positions, "--positions", "--positions 4 or 2x2")
-    return es.cnn(dim, sizes, count, head=head or "flatten", activation=act)
+    return es.cnn(dim, sizes, count, head=head or "flatten", **options)
 
 
 def read_question(
@@ -166,8 +186,9 @@ def read_words(text):
         if option not in kinds:
             raise ValueError(f"--net has no option {option!r} (only {', '.join(kinds)}); use {example}")
         name, kind_of_value = kinds[option]
-        is_integer = kind_of_value in (int, int | None)
-        options[name] = read_integer(value, f"--net {option}", example) if is_integer else value
+        reader = {int: read_integer, int | None: read_integer, float: read_real, float | None: read_real}
+        read = reader.get(kind_of_value)
+        options[name] = value if read is None else read(value, f"--net {option}", example)
     return read_network(Architecture(kind), read_integer(dim, "--net", example), **options)
 
 
@@ -240,3 +261,11 @@ def read_integer(word, option, example):
         return int(word)
     except ValueError:
         raise ValueError(f"{option} takes integers, got {word!r}; use {example}") from None
+
+
+def read_real(word, option, example):
+    """A real number, or an error that names the option."""
+    try:
+        return float(word)
+    except ValueError:
+        raise ValueError(f"{option} takes numbers, got {word!r}; use {example}") from None
