@@ -13,8 +13,8 @@ import importlib
 
 _NAMES = {
     "activations": (
-        "Activation", "absolute", "cosine", "erf", "exponential", "gaussian", "gelu", "hermite", "identity",
-        "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
+        "Activation", "absolute", "cosine", "erf", "exponential", "from_function", "gaussian", "gelu", "hermite",
+        "identity", "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
     ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),

@@ -197,6 +197,12 @@ def _request(net, kernel, ring, layer):
         raise TypeError(
             f"ring must be eigenspace.FLOAT, EXACT or ball(bits), got {ring!r}; use ring=eigenspace.ball(128)"
         )
+    estimated = [a.name for a in net.activations if a.is_estimated]
+    if estimated and ring is not FLOAT:
+        raise UnsupportedError(
+            f"ring={ring!r} proves its numbers, and {estimated[0]} is known through estimates; use "
+            f"ring=eigenspace.FLOAT, or a named activation"
+        )
     if layer is not None:
         raise UnsupportedError(f"layer={layer!r}: the parts of single layers are not implemented yet; use layer=None")
     return net, kernel, ring

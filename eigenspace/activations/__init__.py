@@ -2,6 +2,7 @@
 
 from .arcsine import ArcsineDual, Erf, Gaussian, Gelu, erf, gaussian, gelu
 from .base import Activation
+from .callables import FromFunction, from_function
 from .polynomials import Identity, Polynomial, hermite, identity, monomial, polynomial
 from .rectified import (
     LeakyRelu,
@@ -26,6 +27,7 @@ __all__ = [
     "Erf",
     "Exponential",
     "ExponentialDual",
+    "FromFunction",
     "Gaussian",
     "Gelu",
     "Identity",
@@ -42,6 +44,7 @@ __all__ = [
     "cosine",
     "erf",
     "exponential",
+    "from_function",
     "gaussian",
     "gelu",
     "hermite",

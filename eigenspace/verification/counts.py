@@ -30,7 +30,7 @@ def forms(net: Network, degrees: Mapping[int, int]) -> dict:
         if isinstance(part, Leaf):
             content = part.dim, degrees.get(net.number(part), 0)
         else:
-            content = part.activation.name, *sorted(found[child] for child in part.children)
+            content = part.activation, *sorted(found[child] for child in part.children)
         found[part] = known.setdefault(content, len(known))
     return found
 
