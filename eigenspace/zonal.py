@@ -45,7 +45,7 @@ _RULE_BITS = 256
 #: highest orders of the power series, for eigenvalues alone and for all moments
 _MOST_ORDER, _MOST_ORDER_MOMENTS = 2048, 1024
 #: the highest order where duals are known by estimated power series
-_MOST_ORDER_ESTIMATED = 512
+_MOST_ORDER_ESTIMATED = 256
 
 
 @lru_cache(maxsize=8)

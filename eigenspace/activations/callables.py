@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from math import ceil
+from math import ceil, inf, log2
 
 import numpy as np
 
 from .. import _check
 from .._constants import Constant, constant, product
-from .._flint import precision
+from .._flint import precision, scaled_ball
 from ..errors import ConvergenceError, UnsupportedError
 from . import projections
 from .base import Activation, named_at
 
 #: highest order of the Hermite series at a correlation, and the largest order that is tried at an inner point
-_MOST_ORDER, _MOST_SHIFT = 1024, 4096
+_MOST_ORDER, _MOST_SHIFT = 512, 2048
 #: bits of the coefficients behind float64 values, and the size of a rest that float64 does not see
 _FLOAT_BITS, _UNSEEN = 128, 2.0**-56
 #: spare bits of coefficients
@@ -80,19 +80,18 @@ class FromFunction(Activation):
         t = np.clip(np.asarray(t, dtype=float), -1.0, 1.0)
         # at 1 nothing is missing, and at -1 only a sign
         exact = (t == 1.0) | (t == -1.0) & (self._parity != 0)
-        order = 64
+        size, order = float(np.max(np.where(exact, 0.0, np.abs(t)), initial=0.0)), 64
         while True:
             dual, slope, missed = self._floats(order)
-            worst = np.max(np.where(exact, 0.0, missed * np.abs(t) ** order), initial=0.0)
-            if worst < _UNSEEN:
+            if missed * size**order < _UNSEEN:
                 break
             if order == _MOST_ORDER:
                 raise ConvergenceError(
-                    f"the dual of {self.name} is known to {worst:.0e} only near correlations of 1 or -1: its Hermite "
-                    f"series converges slowly there, because of kinks or jumps; use a named activation such as relu, "
-                    f"or a subclass of Activation"
+                    f"the dual of {self.name} is known to {missed * size**order:.0e} only at the correlation {size:.6g}: "
+                    f"its Hermite series converges slowly near 1 and -1, because of kinks or jumps; use a named "
+                    f"activation such as relu, or a subclass of Activation"
                 )
-            order *= 2
+            order = _next_order(order, size, log2(missed / _UNSEEN))
         sign, at_one = np.where(t < 0, self._parity, 1.0), float(self._slope_at_one(_FLOAT_BITS))
         polynomial = np.polynomial.polynomial.polyval
         return (
@@ -141,11 +140,11 @@ class FromFunction(Activation):
         size = abs(t).upper().min(arb(1))
         order = 64
         while True:
-            dual, slope, rest, slope_rest = self._series(order, bits)
-            rests = [r.abs_upper() * size**order for r in (rest, slope_rest)]
+            dual, slope, *missed = self._series(order, bits)
+            rests = [r.abs_upper() * size**order for r in missed]
             if order == _MOST_ORDER or all(r < arb(2) ** -ctx.prec for r in rests):
                 break
-            order *= 2
+            order = _next_order(order, float(size), ctx.prec + max(scaled_ball(r.abs_upper())[1] for r in missed))
         values = []
         for line, r in zip((dual, slope), rests):
             value = arb(0)
@@ -183,22 +182,23 @@ class FromFunction(Activation):
         """Taylor coefficients at an inner point, with what the series misses in their radii."""
         from flint import arb, arb_poly, ctx
 
-        size, order = abs(start).upper(), 64 * ceil((length + 64) / 64)
+        size, bits = abs(start).upper(), ctx.prec + _SPARE
         if not size < 1:
             return self._at_end(start, length)
-        while True:
-            dual, slope, rest, slope_rest = self._series(order, ctx.prec + _SPARE)
-            # binomial coefficients times powers fall from the index n / (1 - size) on
-            bound = arb(order + 1).bin(length) * size ** (order + 1 - length)
-            settled = order > length / (1 - float(size)) and bound < arb(2) ** -ctx.prec
-            if settled or order >= _MOST_SHIFT:
-                break
-            order *= 2
+        onset, small = length / (1 - float(size)), arb(2) ** -ctx.prec
+        # binomial coefficients times powers fall from the onset on
+        bound = lambda order: arb(order + 1).bin(length) * size ** (order + 1 - length)
+        order = 64 * ceil((length + 64) / 64)
+        dual, slope, rest, slope_rest = self._series(order, bits)
+        if not (order > onset and rest.abs_upper().max(slope_rest.abs_upper()) * bound(order) < small):
+            while order < _MOST_SHIFT and not (order > onset and bound(order) < small):
+                order += 64
+            dual, slope, rest, slope_rest = self._series(order, bits)
         found = []
         for line, missed in ((dual, rest), (slope, slope_rest)):
             moved = arb_poly(line)(arb_poly([start, 1])).coeffs()[:length]
             moved += [arb(0)] * (length - len(moved))
-            radius = missed.abs_upper() * bound if order > length / (1 - float(size)) else arb("inf")
+            radius = missed.abs_upper() * bound(order) if order > onset else arb("inf")
             found.append([a + arb(0, radius.upper()) for a in moved])
         return tuple(found)
 
@@ -215,6 +215,12 @@ class FromFunction(Activation):
             if a:
                 terms.append(f"{a:.4g}" + ("" if n == 0 else " t" if n == 1 else f" t^{{{n}}}"))
         yield rf"\varphi^*(t) = {' + '.join(terms)} + \cdots"
+
+
+def _next_order(order: int, size: float, bits: float) -> int:
+    """The order at which powers of ``size`` are ``bits`` bits below 1; at most twice the last one, and the highest."""
+    wanted = ceil(-bits / log2(size)) if 0 < size < 1 else inf
+    return min(max(64 * ceil(min(wanted, 2 * order) / 64), order + 64), 2 * order, _MOST_ORDER)
 
 
 @dataclass(frozen=True)

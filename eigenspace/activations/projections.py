@@ -130,7 +130,7 @@ class _Values:
         self.root = ball(source.variance).sqrt() if source.variance != 1 else ball(1)
         self.function, self.name = source.function, source.name
         self._take = {"arb": _at_arb, "mpf": _wide_mpf}[kind_of(source.function, source.name)]
-        self.breaks = sorted({abs(ball(point) / self.root) for point in source.breaks}, key=float)
+        self.breaks = [ball(point) / self.root for point in sorted({abs(point) for point in source.breaks})]
 
     def at(self, z):
         """The function at the variance."""
