@@ -13,8 +13,9 @@ import importlib
 
 _NAMES = {
     "activations": (
-        "Activation", "absolute", "cosine", "dual_polynomial", "erf", "exponential", "gaussian", "gelu", "hermite",
-        "identity", "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
+        "Activation", "absolute", "cosine", "dual_polynomial", "erf", "exponential", "from_function", "gaussian",
+        "gelu", "hermite", "identity", "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu",
+        "sign", "sine", "step",
     ),
     "data": (
         "KernelRegression", "RandomFunction", "Sweep", "gram", "harmonic", "kernel_regression", "patches",

@@ -206,7 +206,8 @@ def has_gaps(shape: Shape) -> bool:
 def interpolating_joins(shape: Shape):
     """The joins that can interpolate: an activation over means of single leaves and cubes, nothing cut off below."""
     if shape.dim is None and not shape.is_cube:
-        if degree(shape.chain) is None and all(_is_clean(child) for child, _ in shape.groups):
+        known = degree(shape.chain) is None and not shape.is_estimated
+        if known and all(_is_clean(child) for child, _ in shape.groups):
             if 0 < shape.corner <= MOST_CORNER:
                 yield shape
         for child, _ in shape.groups:

@@ -207,6 +207,12 @@ def _request(net, kernel, ring, layer):
         raise TypeError(
             f"ring must be eigenspace.FLOAT, EXACT or ball(bits), got {ring!r}; use ring=eigenspace.ball(128)"
         )
+    estimated = [layer.name for layer in net.layers if layer.is_estimated]
+    if estimated and ring is not FLOAT:
+        raise UnsupportedError(
+            f"ring={ring!r} proves its numbers, and {estimated[0]} is known through estimates; use "
+            f"ring=eigenspace.FLOAT, or a named activation"
+        )
     refuse_shared(net)
     if layer is None:
         return net, kernel, ring, repr(kernel)

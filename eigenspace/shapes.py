@@ -69,6 +69,11 @@ class Shape:
         return self.height > (1 if self.chain else 2)
 
     @cached_property
+    def is_estimated(self) -> bool:
+        """Whether what is known of some activation rests on estimates."""
+        return any(a.is_estimated for a in self.chain) or any(shape.is_estimated for shape, _ in self.groups)
+
+    @cached_property
     def is_polynomial(self) -> bool:
         """Whether the kernel is a polynomial of the correlations: all its duals are."""
         return degree(self.chain) is not None and all(shape.is_polynomial for shape, _ in self.groups)

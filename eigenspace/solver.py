@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -26,7 +27,19 @@ _LONG = 2000
 
 
 def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:
-    """Raise the truncation order until every bracket is narrow enough or no longer gets narrower."""
+    """Raise the truncation order until every bracket is narrow enough or no longer gets narrower.
+
+    Where an activation is known through estimates, all is estimated, zeros included.
+    """
+    solution = _solve(pool, asked, kernel, ring, rtol, progress)
+    if not pool.shape.is_estimated:
+        return solution
+    bound = np.full_like(solution.bound, BOUNDS.index("estimated"))
+    method = f"{solution.method}; Hermite coefficients of an activation by quadrature"
+    return replace(solution, bound=bound, method=method)
+
+
+def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:
     if ring is EXACT:
         return _exactly(pool, asked, kernel)
     if ring is not FLOAT:

@@ -22,7 +22,7 @@ the rule is exact.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, comb, log2, pi
+from math import ceil, comb, inf, log2, pi
 
 import numpy as np
 
@@ -44,6 +44,8 @@ _SERIES_DIM = 48
 _RULE_BITS = 256
 #: highest orders of the power series, for eigenvalues alone and for all moments
 _MOST_ORDER, _MOST_ORDER_MOMENTS = 2048, 1024
+#: the highest order where duals are known by estimated power series
+_MOST_ORDER_ESTIMATED = 256
 
 
 @lru_cache(maxsize=8)
@@ -291,12 +293,19 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
     order = law.first_order(max(degrees)) + 4 * (powers(chain) - 1)
     most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     probe = ring if ring is FLOAT or law.prefers_series else FLOAT
+    # a dual that is known by its power series only leaves no other way
+    last = max(_MOST_ORDER_ESTIMATED, 2 * size) if any(a.is_estimated for a in chain) else inf
     while True:
         rows = _series_rows(probe, chain, series(probe, order + 2), min(size, 4), tangent)
         gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
-        if probe is ring and gap < ring.settled and order >= 2 * size:
+        if probe is ring and order >= 2 * size and (gap < ring.settled or order >= last):
             return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
-        if order >= most or probe is not ring or not law.pursue_series(max(degrees), gap, most / order, ring.settled):
+        pursued = (
+            probe is ring
+            and order < most
+            and law.pursue_series(max(degrees), gap, most / order, ring.settled)
+        )
+        if last == inf and not pursued:
             break
         order *= 2
     zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]

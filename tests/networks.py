@@ -1,5 +1,9 @@
 """Networks for the tests: the catalogue on which the laws are checked, and trees from their JSON description."""
 
+from fractions import Fraction
+
+import numpy as np
+
 import eigenspace as es
 
 
@@ -49,6 +53,14 @@ CATALOGUE = {
     "residual": es.mlp(12, 3, sigma_w=1.5, residual=0.5),
     "residual CNN": es.cnn(16, (2, 1), 2, head="dense", residual=0.5, sigma_b=0.1),
     "erf, weak weights": es.mlp(8, 2, leaves=2, activation=es.erf, sigma_w=0.7),
+    "erf": es.mlp(6, 2, leaves=2, activation=es.erf),
+    "gelu": es.cnn(5, (1, 2), 1, head="dense", activation=es.gelu),
+    "sine": es.mlp(8, 2, activation=es.sine(1, 1, 0.5)),
+    "cosine": es.cnn(4, (2,), 2, activation=es.cosine(1, Fraction(1, 2), 0)),
+    "Gaussian": es.mlp(3, 2, activation=es.gaussian(-0.5)),
+    "erf at a variance": es.mlp(7, 2, activation=es.erf.at_variance(Fraction(1, 2))[0]),
+    "tanh": es.mlp(9, 2, activation=es.from_function(np.tanh)),
+    "SiLU": es.cnn(6, (1, 2), activation=es.from_function(lambda z: z / (1 + np.exp(-z)), "silu")),
     "ragged": _ragged(),
     "mixed": _mixed(),
     "positions of different size": es.network([es.node([es.leaf(9), es.leaf(9)]), es.node([es.leaf(18)])]),

@@ -2,6 +2,7 @@
 
 from .arcsine import ArcsineDual, Erf, Gaussian, Gelu, erf, gaussian, gelu
 from .base import Activation
+from .callables import FromFunction, from_function
 from .polynomials import (
     DualPolynomial,
     Identity,
@@ -36,6 +37,7 @@ __all__ = [
     "Erf",
     "Exponential",
     "ExponentialDual",
+    "FromFunction",
     "Gaussian",
     "Gelu",
     "Identity",
@@ -53,6 +55,7 @@ __all__ = [
     "dual_polynomial",
     "erf",
     "exponential",
+    "from_function",
     "gaussian",
     "gelu",
     "hermite",

@@ -93,6 +93,8 @@ class Activation(Formula, ABC):
     #: whether the dual is known to be analytic around [-1, 1], the ends included; `on_ball` beyond 1 is then its sum,
     #: or not finite where its series diverges
     is_analytic = False
+    #: whether what is known of the dual rests on estimates, so that nothing computed from it is proved
+    is_estimated = False
     #: whether the activation jumps, so that small angles come out like their square roots
     is_discontinuous = False
     #: whether the dual is nowhere negative on [-1, 1]

@@ -27,16 +27,33 @@ _OWN = {
     Architecture.hypercube: ({"depth": "2"},),
 }
 
-#: an example of each activation that takes a parameter, and the kind of the parameter
+
+def _one(kind):
+    """A reader of one parameter."""
+    return lambda text: (kind(text),)
+
+
+def _wave(text):
+    """The three parameters of a sine or cosine."""
+    a, b, c = map(Fraction, text.split(","))
+    return a, b, c
+
+
+#: an example of each activation that takes parameters, and what reads them
 _PARAMETERS = {
-    "rbf": ("0.25", float),
-    "hermite": ("3", int),
-    "monomial": ("2", int),
-    "polynomial": ("0,1,1/2", lambda text: text.split(",")),
-    "leaky_relu": ("0.1", Fraction),
-    "rectified_monomial": ("2", int),
-    "exponential": ("0.5", Fraction),
+    "rbf": ("0.25", _one(float)),
+    "hermite": ("3", _one(int)),
+    "monomial": ("2", _one(int)),
+    "polynomial": ("0,1,1/2", lambda text: (text.split(","),)),
+    "leaky_relu": ("0.1", _one(Fraction)),
+    "rectified_monomial": ("2", _one(int)),
+    "exponential": ("0.5", _one(Fraction)),
+    "gaussian": ("-0.5", _one(Fraction)),
+    "sine": ("1,2,0", _wave),
+    "cosine": ("1,2,0", _wave),
 }
+#: those that take an integer
+_INTEGERS = ("hermite", "monomial", "rectified_monomial")
 _ACTIVATIONS = ("relu", "erf", "gelu", "identity", "step", "sign", "absolute", *_PARAMETERS)
 
 
@@ -212,18 +229,18 @@ def read_activation(text):
     if name not in _ACTIVATIONS:
         known = ", ".join(f"{n}:{_PARAMETERS[n][0]}" if n in _PARAMETERS else n for n in _ACTIVATIONS)
         raise ValueError(f"--activation must be one such as {known}, got {text!r}")
-    example, kind = _PARAMETERS.get(name, (None, None))
+    example, read = _PARAMETERS.get(name, (None, None))
     if len(words) != (example is not None):
-        rule = f"--activation {name} takes {'1 parameter' if example else 'no parameters'}"
+        rule = f"--activation {name} takes {'parameters after one colon' if example else 'no parameters'}"
         raise ValueError(f"{rule}, got {text!r}; use {name}{f':{example}' if example else ''}")
     if example is None:
         return getattr(es, name)
     try:
-        parameter = kind(words[0])
+        parameters = read(words[0])
     except (ValueError, ZeroDivisionError):
-        rule = "an integer" if kind is int else "a number"
+        rule = "an integer" if name in _INTEGERS else "three numbers" if read is _wave else "a number"
         raise ValueError(f"--activation {name} takes {rule}, got {text!r}; use {name}:{example}") from None
-    return getattr(es, name)(parameter)
+    return getattr(es, name)(*parameters)
 
 
 def read_ring(text):

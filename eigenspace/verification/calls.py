@@ -71,6 +71,11 @@ def _value(node: ast.expr):
                 raise _refusal(node)
             return thing
         case ast.Call():
+            if _name(node.func) == "from_function":
+                raise UnsupportedError(
+                    f"a table with {_short(node)} cannot be rebuilt from its call, which names a Python function only; "
+                    f"use a named activation, or compare with eigenspace.zonal_spectrum"
+                )
             maker = _public(node.func)
             if not callable(maker) or any(keyword.arg is None for keyword in node.keywords):
                 raise _refusal(node)
