@@ -206,23 +206,23 @@ class _Maker:
     def _summand(self) -> tuple:
         """Nothing, but for the flag that `FanInSum` asks for: sums of independent parts are right where all others have
         mean zero, as here, and need no Gaussian."""
-        return self.stax.layer(
-            lambda: (
-                lambda rng, shape: (shape, ()),
-                lambda params, inputs, **_: inputs,
-                lambda kernel, **_: kernel.replace(is_gaussian=True),
-            )
-        )()
+        return _custom(self.stax, lambda inputs: inputs, lambda kernel: kernel.replace(is_gaussian=True))
 
     def _from_list(self, number: int) -> tuple:
         """One of a list of inputs."""
-        return self.stax.layer(
-            lambda: (
-                lambda rng, shapes: (shapes[number], ()),
-                lambda params, inputs, **_: inputs[number],
-                lambda kernels, **_: kernels[number],
-            )
-        )()
+        choose = lambda values: values[number]
+        return _custom(self.stax, choose, choose, choose)
+
+
+def _custom(stax, on_inputs: Callable, on_kernel: Callable, on_shape: Callable = lambda shape: shape) -> tuple:
+    """A layer without parameters."""
+    return stax.layer(
+        lambda: (
+            lambda rng, shape: (on_shape(shape), ()),
+            lambda params, inputs, **_: on_inputs(inputs),
+            lambda kernel, **_: on_kernel(kernel),
+        )
+    )()
 
 
 def _deviations(scales) -> tuple[float, float | None]:
@@ -238,7 +238,8 @@ _LAYERS = {
     "absolute": lambda stax: stax.Abs(),
     "leaky_relu": lambda stax, slope: stax.LeakyRelu(slope),
     "rectified_monomial": lambda stax, n: stax.RectifiedMonomial(n),
-    "step": lambda stax: stax.RectifiedMonomial(0),
+    # `stax.RectifiedMonomial(0)` has no number for the variance above it
+    "step": lambda stax: stax.serial(stax.Sign(), _custom(stax, *[lambda value: value * 0.5 + 0.5] * 2)),
     "sign": lambda stax: stax.Sign(),
     "identity": lambda stax: stax.Identity(),
     "erf": lambda stax: stax.Erf(),
@@ -275,7 +276,7 @@ def _read(text: str) -> tuple[str, list]:
     """Name and numbers of an activation from its name, such as ``leaky_relu(0.1)``.
 
     >>> _read("polynomial((1, '1/4'))"), _read("leaky_relu(Fraction(1, 8))"), _read("<lambda>")
-    (('polynomial', [[1.0, 0.25]]), ('leaky_relu', [0.125]), ('', []))
+    (('polynomial', [[1, 0.25]]), ('leaky_relu', [0.125]), ('', []))
     """
     try:
         expression = ast.parse(text, mode="eval").body
