@@ -13,8 +13,12 @@ import importlib
 
 _NAMES = {
     "activations": (
-        "Activation", "absolute", "cosine", "erf", "exponential", "gaussian", "gelu", "hermite", "identity",
-        "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
+        "Activation", "absolute", "cosine", "dual_polynomial", "erf", "exponential", "gaussian", "gelu", "hermite",
+        "identity", "leaky_relu", "monomial", "polynomial", "rbf", "rectified_monomial", "relu", "sign", "sine", "step",
+    ),
+    "data": (
+        "KernelRegression", "RandomFunction", "Sweep", "gram", "harmonic", "kernel_regression", "patches",
+        "random_function", "sample", "sweep",
     ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
@@ -28,6 +32,7 @@ _NAMES = {
     "index_tables": ("IndexTable", "index_table"),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
+    "pooled_cubes": ("PooledCube", "pooled_cube"),
     "errors": ("ConvergenceError", "EigenspaceError", "UnsupportedError"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

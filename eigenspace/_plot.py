@@ -132,3 +132,31 @@ def _annotate(ax, x, y, labels, weight, limit: int) -> None:
         ax.annotate(
             labels[i], (x[i], y[i]), xytext=(2.5, 2.5), textcoords="offset points", fontsize=_LABEL_SIZE, zorder=5
         )
+
+
+def measured_plot(x, lines, errors, labels: Sequence[str], ylabel: str, *, xlabel: str = "samples", ax=None):
+    """Measured lines with error bars, both axes logarithmic: ``lines`` and ``errors`` of shape ``(lines, x)``.
+
+    Undefined errors have no bar; values that are not positive have no point. Returns the axes: ``ax``, or those of a
+    new figure as wide as one column of a paper. Raises :class:`ImportError` without matplotlib.
+    """
+    ax = _new_axes() if ax is None else ax
+    ax.set_xscale("log")
+    ax.set_yscale("log", nonpositive="mask")
+    for place, (line, error, label) in enumerate(zip(lines, errors, labels)):
+        colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
+        shown = np.asarray(line) > 0
+        # a bar that reaches zero or below would leave the axis: it ends just above
+        upward = np.nan_to_num(np.asarray(error)[shown])
+        downward = np.minimum(upward, 0.999 * np.asarray(line)[shown])
+        ax.errorbar(
+            np.asarray(x)[shown], np.asarray(line)[shown], yerr=[downward, upward], color=colour, marker=marker,
+            markersize=4, linewidth=0.8, elinewidth=0.8, capsize=1.5, label=label,
+        )  # fmt: skip
+    if len(labels) > 1:
+        ax.legend(fontsize=8, frameon=False)
+    ax.set_xlabel(xlabel, fontsize=9)
+    ax.set_ylabel(ylabel, fontsize=9)
+    ax.tick_params(labelsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

@@ -7,13 +7,13 @@ from math import inf
 
 import numpy as np
 
-from . import _check
+from . import _check, activations
 from ._version import __version__
 from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, _concrete, trace, trained_alone
+from .networks import KERNELS, MAKERS, Network, _concrete, trace, trained_alone
 from .pooling import pooling_notes, refuse_shared, trace_under_head, under_head
 from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout
@@ -30,8 +30,7 @@ _RTOL = 1e-12
 _ROUGH = 1e-3
 #: names in the call of a network, for its provenance
 _CALLED = re.compile(
-    r"\b(mlp|cnn|hypercube|network|node|leaf|rbf|relu|identity|step|sign|absolute|leaky_relu|rectified_monomial|"
-    r"exponential|polynomial|monomial|hermite)\b(?=[(),\]])"
+    rf"\b({'|'.join([*MAKERS, *(name for name in activations.__all__ if name.islower())])})\b(?=[(),\]])"
 )
 _CITATIONS = ("Xiao2022", "JacotGabrielHongler2018", "Smola2001")
 
@@ -157,7 +156,11 @@ def spectrum(
     ``min_value`` and ``count`` search degree by degree, up to 64 (1024 on a single leaf).  Raising one degree by two
     never raises an eigenvalue (every monomial moment falls), so two consecutive total degrees below the threshold
     leave only classes of distinct leaves of degree one; those are excluded by the unlisted rest of the trace over
-    their multiplicity.
+    their multiplicity.  On a cube, where two more bits never raise an eigenvalue either [YangSalman2019], there are
+    none left.
+
+    Under ``head="gap"`` the rows are sums over the positions: the eigenvalues of ``head="flatten"`` with multiplicities
+    over ``positions``; the trace is the mean of the kernel at equal inputs [Xiao2022, app. H].
 
     Examples
     --------
@@ -308,7 +311,8 @@ def _nothing_beyond(plan: Layout, pool: Pool, log10, threshold: float, degree: i
         return True
     if np.any(last >= threshold):
         return False
-    if degree >= len(plan.net.leaves):
+    # two more bits u, v: E[t**n P (1 - x_u x_v)] = 2 E[t**n P; x_u = -x_v] >= 0, both are out of the mean there
+    if degree >= len(plan.net.leaves) or plan.root.is_cube:
         return True
     # distinct leaves of degree one: at least the product of the smallest dimensions many eigenfunctions
     dims = sorted(part.dim for part in plan.net.leaves)

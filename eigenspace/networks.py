@@ -33,6 +33,8 @@ from .layers import Part, layer
 
 HEADS = ("flatten", "dense", "gap")
 KERNELS = ("nngp", "ntk")
+#: functions that make networks and their parts
+MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node")
 
 
 @dataclass(frozen=True, eq=False)
@@ -609,7 +611,7 @@ def kernel_function(net: Network, kernel: str = "ntk") -> Callable[[np.ndarray],
     --------
     >>> kernel_function(mlp(50, 2))([1.0])
     3.0
-    >>> kernel_function(cnn(50, (1,), 2, head="gap"), "nngp")([[1.0, 0.0], [0.0, 1.0]]).round(12)   # (1 + 1/pi) / 2
+    >>> round(kernel_function(cnn(50, (1,), 2, head="gap"), "nngp")([[1.0, 0.0], [0.0, 1.0]]), 12)   # (1 + 1/pi) / 2
     0.659154943092
     """
     net, kernel = _concrete(net), _check.choice("kernel", kernel, KERNELS)
@@ -688,6 +690,16 @@ def _mean(parts: tuple, values: list) -> np.ndarray:
     # small arrays first: a sum is as large as the largest of its terms
     values = sorted(values, key=np.size)
     return np.asarray(sum(values[1:], values[0]) / len(values))
+
+
+def refuse_mixed_variances(net: Network, what: str) -> None:
+    """Raise where a node, or the readout, joins parts of different variances."""
+    for parts in [net.positions, *(part.children for part in net._walk() if not isinstance(part, Leaf))]:
+        if len({part.variance for part in parts}) > 1:
+            raise UnsupportedError(
+                f"{what} children of one variance under every node: this network joins parts with other weights, "
+                f"biases or depths; use kernel_function for its kernel, or critical weights (sigma_w=None)"
+            )
 
 
 def _over(ops, a, b):

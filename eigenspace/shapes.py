@@ -8,7 +8,7 @@ from math import isfinite, log
 
 from .duals import degree, powers
 from .errors import UnsupportedError
-from .networks import Leaf, Network
+from .networks import Leaf, Network, refuse_mixed_variances
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,7 @@ def layout(net: Network) -> Layout:
             "use kernel_function for its kernel, or give every node its own children"
         )
     shapes: dict = {}
-    for parts in [net.positions, *(part.children for part in net._walk() if not isinstance(part, Leaf))]:
-        if len({part.variance for part in parts}) > 1:
-            raise UnsupportedError(
-                "eigenvalues need children of one variance under every node: this network joins parts with other "
-                "weights, biases or depths; use kernel_function for its kernel, or critical weights (sigma_w=None)"
-            )
+    refuse_mixed_variances(net, "eigenvalues need")
     for part in net._walk():
         if isinstance(part, Leaf):
             shapes[part] = Shape((), part.dim, ())

@@ -78,7 +78,11 @@ class SphereLaw:
         """Whether the power series is taken before the rule, whatever its first terms look like."""
         return self.dim >= _SERIES_DIM
 
-    def pursue_series(self, gap: float, ratio: float, settled: float) -> bool:
+    def first_order(self, degree: int) -> int:
+        """Order of the power series that is tried first."""
+        return max(64, degree + 16)
+
+    def pursue_series(self, degree: int, gap: float, ratio: float, settled: float) -> bool:
         """Whether a relative width ``gap`` of the brackets settles when the order rises by ``ratio``.
 
         Behind its peak, the series of a ReLU kernel loses ``order**(-dim / 2)``.
@@ -139,9 +143,17 @@ class CubeLaw:
         """Whether the power series is taken before the rule; for few bits the rule is cheaper."""
         return self.bits > _RULE_BITS
 
-    def pursue_series(self, gap: float, ratio: float, settled: float) -> bool:
-        """Whether to raise the order of the power series."""
-        return self.prefers_series
+    def first_order(self, degree: int) -> int:
+        r"""Order of the power series that is tried first.
+
+        The first dropped moment, about :math:`(n / ew)^{n/2}`, has to fall below the eigenvalue, about
+        :math:`(k / ew)^k`.
+        """
+        return max(64, (5 * degree // 2 if self.prefers_series else degree) + 32)
+
+    def pursue_series(self, degree: int, gap: float, ratio: float, settled: float) -> bool:
+        """Whether to raise the order of the power series: moments fall up to an order of about ``bits``."""
+        return self.prefers_series and 3 * degree + 100 < self.bits
 
     def multiplicity(self, degree: int) -> int:
         """Number of products of ``degree`` different bits."""
@@ -276,7 +288,7 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
     chain is taken where it settles within a moderate order, the rule of the law otherwise.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
-    order = max(64, max(degrees) + 16 + 4 * (powers(chain) - 1))
+    order = law.first_order(max(degrees)) + 4 * (powers(chain) - 1)
     most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     probe = ring if ring is FLOAT or law.prefers_series else FLOAT
     while True:
@@ -284,7 +296,7 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
         gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
         if probe is ring and gap < ring.settled and order >= 2 * size:
             return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
-        if order >= most or probe is not ring or not law.pursue_series(gap, most / order, ring.settled):
+        if order >= most or probe is not ring or not law.pursue_series(max(degrees), gap, most / order, ring.settled):
             break
         order *= 2
     zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]

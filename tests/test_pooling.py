@@ -207,6 +207,7 @@ def test_formulas():
     for degrees in ({}, {0: 1}, {0: 2}, {0: 1, 1: 1}):
         assert es.closed_form(gap, degrees).expr == es.closed_form(flat, degrees).expr
         assert float(es.closed_form(gap, degrees)) == pytest.approx(es.eigenvalue(gap, degrees).value, rel=1e-11)
+    assert es.decay(gap, leaves=[0]).exponent == es.decay(flat, leaves=[0]).exponent
     gap, flat = (es.cnn(16, (1,), 16, head=head) for head in ("gap", "flatten"))
     assert es.leading_order(gap, {0: 2}).exponent == es.leading_order(flat, {0: 2}).exponent == Fraction(3, 2)
     assert es.leading_order(gap, {0: 2}).constant == es.leading_order(flat, {0: 2}).constant

@@ -2,7 +2,16 @@
 
 from .arcsine import ArcsineDual, Erf, Gaussian, Gelu, erf, gaussian, gelu
 from .base import Activation
-from .polynomials import Identity, Polynomial, hermite, identity, monomial, polynomial
+from .polynomials import (
+    DualPolynomial,
+    Identity,
+    Polynomial,
+    dual_polynomial,
+    hermite,
+    identity,
+    monomial,
+    polynomial,
+)
 from .rectified import (
     LeakyRelu,
     Rectified,
@@ -23,6 +32,7 @@ from .waves import Sinusoid, cosine, sine
 __all__ = [
     "Activation",
     "ArcsineDual",
+    "DualPolynomial",
     "Erf",
     "Exponential",
     "ExponentialDual",
@@ -40,6 +50,7 @@ __all__ = [
     "Step",
     "absolute",
     "cosine",
+    "dual_polynomial",
     "erf",
     "exponential",
     "gaussian",

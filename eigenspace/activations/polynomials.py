@@ -278,6 +278,65 @@ def polynomial(coefficients: Iterable) -> Polynomial:
     return Polynomial(f"polynomial(({text}))", _over(values))
 
 
+@dataclass(frozen=True, repr=False)
+class DualPolynomial(Polynomial):
+    """A polynomial, known by its dual alone (the ``projections``, before they are normalised): made by
+    `dual_polynomial`."""
+
+    @property
+    def _square_norm(self) -> Fraction:
+        return sum(self.projections)
+
+    @cached_property
+    def dual_coefficients(self) -> tuple[Fraction, ...]:
+        """The coefficients ``a_k`` of the dual."""
+        return tuple(a / self._square_norm for a in self.projections)
+
+    def formula(self, z):
+        r"""The activation :math:`\sum_k \sqrt{a_k / k!}\, He_k(z)`.
+
+        >>> from sympy.abc import z
+        >>> dual_polynomial((0, 1, 1)).formula(z)
+        z**2/2 + sqrt(2)*z/2 - 1/2
+        """
+        import sympy
+
+        weights = self._exact_series(len(self.projections) - 1)
+        he = (sympy.hermite_prob(k, sympy.sympify(z)) for k in range(len(weights)))
+        return sympy.expand(sum(sympy.sqrt(a / factorial(k)) * h for k, (a, h) in enumerate(zip(weights, he))))
+
+    # the signs of its Hermite coefficients are not given, and other variances mix them
+    _at_variance = Activation._at_variance
+
+
+def dual_polynomial(coefficients: Iterable) -> DualPolynomial:
+    r"""The activation whose dual is :math:`\varphi^*(t) \propto \sum_k a_k t^k`, scaled to :math:`\varphi^*(1) = 1`.
+
+    It is :math:`\varphi = \sum_k \sqrt{a_k / k!}\, He_k` [Daniely2016]: a kernel that is given as a polynomial of the
+    correlation is the NNGP kernel of one layer of it.
+
+    Parameters
+    ----------
+    coefficients
+        ``a_0, a_1, ...``, not negative, as for `polynomial`.
+
+    Examples
+    --------
+    >>> act = dual_polynomial((0, 1, 1, 1))
+    >>> act, act.dual_coefficients[3]
+    (eigenspace.dual_polynomial((0, 1, 1, 1)), Fraction(1, 3))
+    """
+    values = _fractions(coefficients)
+    for n, a in enumerate(values):
+        if a < 0:
+            raise ValueError(
+                f"coefficients must not be negative, got {a} at position {n}; a kernel has the squares of Hermite "
+                f"coefficients there"
+            )
+    text = ", ".join(str(c) if c.denominator == 1 else repr(str(c)) for c in values)
+    return DualPolynomial(f"dual_polynomial(({text}))", tuple(values))
+
+
 def monomial(n: int) -> Polynomial:
     r"""The activation :math:`\varphi(z) = z^n / \sqrt{(2n-1)!!}`, with ``n`` from 1 to 1000.
 

@@ -9,8 +9,6 @@ from .. import _check, activations, networks
 from ..errors import UnsupportedError
 from ..networks import KERNELS, Network
 
-#: makers of networks and their parts; every public function and object of `activations` may stand beside them
-_MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node")
 #: arguments of `spectrum` that choose rows or digits and not the kernel
 _CHOICES = ("count", "degree", "min_value", "progress", "ring", "rtol")
 _LONGEST = 1_000_000
@@ -19,8 +17,8 @@ _LONGEST = 1_000_000
 def read_call(text: str) -> tuple[Network, str]:
     """The network and the kernel of a call such as ``eigenspace.spectrum(eigenspace.mlp(3, 1), 'ntk', degree=2)``.
 
-    Only calls of the makers of networks and of activations are followed, with numbers, text, fractions, lists and
-    tuples for arguments.  Raises :class:`ValueError` for anything else, and
+    Only calls of the makers of networks and of activations are followed, with numbers, text, fractions, roots, lists
+    and tuples for arguments.  Raises :class:`ValueError` for anything else, and
     :class:`~eigenspace.errors.UnsupportedError` for a call whose kernel cannot be evaluated.
 
     >>> read_call("spectrum(cnn(12, filters=(1, 4), positions=4), 'nngp', degree=2)")[1]
@@ -84,12 +82,21 @@ def _public(node: ast.expr) -> Callable | activations.Activation:
     name = _name(node)
     if name == "Fraction":
         return Fraction
-    if name in _MAKERS and hasattr(networks, name):
+    if name in networks.MAKERS:
         return getattr(networks, name)
+    if name == "sqrt":
+        return _root
     thing = getattr(activations, name, None) if name in activations.__all__ else None
     if thing is None or isclass(thing):
         raise _refusal(node)
     return thing
+
+
+def _root(square: int):
+    """The exact square root of a number, as in ``sigma_w=sqrt(2)``; SymPy would evaluate a text."""
+    import sympy
+
+    return sympy.sqrt(sympy.Rational(_check.rational("sqrt", square)))
 
 
 def _name(node: ast.expr) -> str:

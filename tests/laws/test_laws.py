@@ -88,9 +88,12 @@ def test_eigenvalues_are_positive_or_exactly_zero(name, kernel):
 @both
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_trace_identity(name, kernel):
-    # the eigenvalues with their multiplicities sum to K(1, ..., 1): 1 for the NNGP kernel, depth + 1 for the NTK
+    # the eigenvalues with their multiplicities sum to K(1, ..., 1): in critical networks 1 for the NNGP kernel and
+    # depth + 1 for the NTK; others are in test_network_layers
     net, rows = CATALOGUE[name], table(name, kernel)
-    if name not in ("ragged", "mixed"):
+    if net.layers != net.activations:
+        assert kernel == "ntk" or rows.trace == pytest.approx(float(net.variance), rel=1e-14)
+    elif name not in ("ragged", "mixed"):
         assert rows.trace == pytest.approx(1 if kernel == "nngp" else _trace(net), rel=1e-14)
     assert listed(rows) <= rows.trace + uncertainty(rows)
     if name in FINITE:
