@@ -102,6 +102,7 @@ NETWORKS = {
     "polynomial": es.mlp(5, 1, activation=es.polynomial((1, "1/3", 2))),
     "sine": es.mlp(5, 1, activation=es.sine(2, 0.5, 0.25), sigma_w=1.5),
     "step": es.mlp(5, 2, activation=es.step),
+    "rectified": es.mlp(5, 2, activation=es.rectified_monomial(3), sigma_w=0.7, sigma_b=0.1),
 }
 
 
