@@ -30,6 +30,10 @@ _NAMES = {
     "leading_orders": ("LeadingOrder", "leading_order"),
     "formulas": ("with_formulas",),
     "index_tables": ("IndexTable", "index_table"),
+    "learning": (
+        "CriticalCurve", "Exponent", "GradientFlow", "LearningCurve", "Staircase", "critical_curve", "exponents",
+        "gradient_flow", "learning_curve", "staircase",
+    ),
     "table": ("EigenTable", "Eigenvalue", "Provenance"),
     "verification": ("Verification", "VerifiedRow", "verify"),
     "pooled_cubes": ("PooledCube", "pooled_cube"),

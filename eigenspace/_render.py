@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 from hashlib import sha256
 from textwrap import wrap
@@ -145,6 +145,18 @@ def bound_text(bound) -> str:
         return "?"
     x = _context(1, ROUND_CEILING).plus(x)
     return "0" if x == 0 else f"{x:f}" if -2 <= x.adjusted() <= 0 else _scientific(x, 1)
+
+
+def end_text(x: float, digits: int, up: bool) -> str:
+    """An end of a bracket as text of ``digits`` digits, rounded outwards.
+
+    >>> end_text(0.12341, 3, False), end_text(0.12341, 3, True), end_text(math.inf, 3, True), end_text(0.0, 3, False)
+    ('1.23e-1', '1.24e-1', '∞', '0')
+    """
+    if not math.isfinite(x):
+        return fraction_text(x)
+    rounded = _context(digits, ROUND_CEILING if up else ROUND_FLOOR).plus(Decimal(x))
+    return _scientific(rounded, digits) if rounded else "0"
 
 
 def count_text(count: int, exact_digits: int = 9) -> str:

@@ -1,6 +1,7 @@
 """Small tables for the tests of the displays: real shapes, made-up numbers, every kind of entry."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -69,4 +70,21 @@ def tiny(exponents=(-20000, -1100, -1, 3)) -> EigenTable:
     return example(classes, notes=())
 
 
-__all__ = ["CLASSES", "FLOAT", "PROVENANCE", "column", "example", "tiny"]
+def spectrum_table(log2, multiplicity, rest=0.0, error=None) -> EigenTable:
+    """A table without a network: classes 0, 1, 2, … on one leaf, from binary logarithms of eigenvalues."""
+    log2 = np.asarray(log2, dtype=float)
+    exponent = np.floor(log2).astype(np.int64) + 1
+    mantissa = 2.0 ** (log2 - exponent)
+    count = len(log2)
+    weights = (math.ldexp(m, int(e) + n.bit_length() - 60) * (n / 2 ** (n.bit_length() - 60))
+               for m, e, n in zip(mantissa, exponent, multiplicity))  # fmt: skip
+    return example(
+        CLASSES[:1], values=FloatColumn(mantissa, exponent), multiplicity=multiplicity, trace=math.fsum(weights) + rest,
+        error=np.zeros(count) if error is None else error, bound=[2] * count, total_degree=range(count),
+        space=[0] * count, frequency=range(count), learning_index=range(count), notes=(),
+        patterns=[str(i) for i in range(count)], degrees=[(i,) for i in range(count)],
+        provenance=replace(PROVENANCE, call="made by hand"),
+    )  # fmt: skip
+
+
+__all__ = ["CLASSES", "FLOAT", "PROVENANCE", "column", "example", "spectrum_table", "tiny"]
