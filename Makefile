@@ -34,7 +34,11 @@ docs: $(VENV)/.docs
 	@echo "build/docs/index.html"
 
 references: $(VENV)/.test
-	@set -e; for script in scripts/reference/[!_]*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in $(filter-out %/neural_tangents_kernels.py,$(wildcard scripts/reference/[!_]*.py)); do echo "$$script"; $(BIN)/python "$$script"; done
+	@# neural-tangents does not run with the numpy and jax of today
+	@$(PYTHON) -m venv build/neural-tangents
+	@build/neural-tangents/bin/python -m pip install -qq -r scripts/reference/neural_tangents.txt
+	build/neural-tangents/bin/python scripts/reference/neural_tangents_kernels.py
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

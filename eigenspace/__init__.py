@@ -24,6 +24,7 @@ _NAMES = {
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
     "networks": ("Network", "cnn", "hypercube", "kernel_function", "leaf", "mlp", "network", "node"),
+    "torch_modules": ("from_torch",),
     "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "user_kernels": ("zonal_spectrum",),

@@ -5,7 +5,7 @@ one size, at one stride, out of the grid below, they are one convolution; so are
 overlapping convolutions.  In any other tree a node is a sum of dense layers, one for each child, with weights of
 variance :math:`\sigma_w^2` over their number.
 
-The only module that imports neural-tangents.
+The only module that imports neural-tangents and jax.
 """
 
 import ast
@@ -17,6 +17,7 @@ from math import prod, sqrt
 
 import numpy as np
 
+from .activations.rectified import arc_cosine
 from .errors import UnsupportedError
 
 #: most parts of a network that is no convolution, nodes counted once for each of their parents
@@ -206,23 +207,23 @@ class _Maker:
     def _summand(self) -> tuple:
         """Nothing, but for the flag that `FanInSum` asks for: sums of independent parts are right where all others have
         mean zero, as here, and need no Gaussian."""
-        return self.stax.layer(
-            lambda: (
-                lambda rng, shape: (shape, ()),
-                lambda params, inputs, **_: inputs,
-                lambda kernel, **_: kernel.replace(is_gaussian=True),
-            )
-        )()
+        return _custom(self.stax, lambda inputs: inputs, lambda kernel: kernel.replace(is_gaussian=True))
 
     def _from_list(self, number: int) -> tuple:
         """One of a list of inputs."""
-        return self.stax.layer(
-            lambda: (
-                lambda rng, shapes: (shapes[number], ()),
-                lambda params, inputs, **_: inputs[number],
-                lambda kernels, **_: kernels[number],
-            )
-        )()
+        choose = lambda values: values[number]
+        return _custom(self.stax, choose, choose, choose)
+
+
+def _custom(stax, on_inputs: Callable, on_kernel: Callable, on_shape: Callable = lambda shape: shape) -> tuple:
+    """A layer without parameters."""
+    return stax.layer(
+        lambda: (
+            lambda rng, shape: (on_shape(shape), ()),
+            lambda params, inputs, **_: on_inputs(inputs),
+            lambda kernel, **_: on_kernel(kernel),
+        )
+    )()
 
 
 def _deviations(scales) -> tuple[float, float | None]:
@@ -237,8 +238,8 @@ _LAYERS = {
     "relu": lambda stax: stax.Relu(),
     "absolute": lambda stax: stax.Abs(),
     "leaky_relu": lambda stax, slope: stax.LeakyRelu(slope),
-    "rectified_monomial": lambda stax, n: stax.RectifiedMonomial(n),
-    "step": lambda stax: stax.RectifiedMonomial(0),
+    "rectified_monomial": lambda stax, n: _rectified(stax, n),
+    "step": lambda stax: _rectified(stax, 0),
     "sign": lambda stax: stax.Sign(),
     "identity": lambda stax: stax.Identity(),
     "erf": lambda stax: stax.Erf(),
@@ -253,6 +254,33 @@ _LAYERS = {
     # `stax.Hermite` is right at variance 1 only
     "hermite": lambda stax, n: stax.Polynomial(_hermite(n)),
 }
+
+
+def _rectified(stax, n: int) -> tuple:
+    r"""The layer of :math:`z_+^n`, from :math:`\frac{(q q')^{n/2}}{2\pi} J_n(\theta)` and, for the derivatives,
+    :math:`n^2` times that of ``n - 1`` [ChoSaul2009].
+
+    ``stax.RectifiedMonomial`` differentiates ``n`` times instead, and gives no number at equal inputs.
+    """
+    import jax.numpy as jnp
+
+    def moment(order: int, covariance, one, two):
+        scale = jnp.sqrt(one * two)
+        t = jnp.clip(covariance / scale, -1.0, 1.0)
+        a, b = (jnp.polyval(jnp.array(part[::-1] or (0,), float), t) for part in arc_cosine(order))
+        kernel = a * jnp.sqrt((1.0 - t) * (1.0 + t)) + b * jnp.arccos(-t)
+        return scale**order * kernel / (2.0 * jnp.pi)
+
+    def own(covariance, one, two):
+        return moment(n, covariance, one, two)
+
+    def slope(covariance, one, two):
+        return n * n * moment(n - 1, covariance, one, two) if n else 0.0 * covariance
+
+    def monomial(z):
+        return jnp.where(z > 0, z**n, 0.0)
+
+    return stax.Elementwise(monomial, own, slope)
 
 
 def _hermite(n: int) -> np.ndarray:
@@ -275,7 +303,7 @@ def _read(text: str) -> tuple[str, list]:
     """Name and numbers of an activation from its name, such as ``leaky_relu(0.1)``.
 
     >>> _read("polynomial((1, '1/4'))"), _read("leaky_relu(Fraction(1, 8))"), _read("<lambda>")
-    (('polynomial', [[1.0, 0.25]]), ('leaky_relu', [0.125]), ('', []))
+    (('polynomial', [[1, 0.25]]), ('leaky_relu', [0.125]), ('', []))
     """
     try:
         expression = ast.parse(text, mode="eval").body

@@ -23,9 +23,9 @@ activations without a dual in closed form there, such as softplus, SiLU, ELU or 
 other than 1; and leaves of different dimensions under one convolution, which are here as lists of leaves.  The duals of
 ``stax.Gelu`` are those of the exact GELU z Phi(z); its flag ``approximate`` changes the finite network only.
 
-Setting up (python 3.11; jax from 0.4.23 to 0.5.3):
+Setting up (python 3.11; jax from 0.4.23 to 0.5.3), with neural-tangents==0.6.5 jax==0.4.30 jaxlib==0.4.30 "numpy<2":
 
-    python -m venv nt && nt/bin/pip install neural-tangents==0.6.5 jax==0.4.30 jaxlib==0.4.30 "numpy<2"
+    python -m venv nt && nt/bin/pip install -r scripts/reference/neural_tangents.txt
 
 Command:  nt/bin/python scripts/reference/neural_tangents_kernels.py      (writes tests/reference/neural_tangents.json)
 """
