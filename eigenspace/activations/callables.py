@@ -87,9 +87,9 @@ class FromFunction(Activation):
                 break
             if order == _MOST_ORDER:
                 raise ConvergenceError(
-                    f"the dual of {self.name} is known to {missed * size**order:.0e} only at the correlation {size:.6g}: "
-                    f"its Hermite series converges slowly near 1 and -1, because of kinks or jumps; use a named "
-                    f"activation such as relu, or a subclass of Activation"
+                    f"the dual of {self.name} is known to {missed * size**order:.0e} only at a correlation of "
+                    f"{size:.6g}: its Hermite series converges slowly near 1 and -1, because of kinks or jumps; use a "
+                    f"named activation such as relu, or a subclass of Activation"
                 )
             order = _next_order(order, size, log2(missed / _UNSEEN))
         sign, at_one = np.where(t < 0, self._parity, 1.0), float(self._slope_at_one(_FLOAT_BITS))
