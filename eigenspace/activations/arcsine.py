@@ -203,14 +203,14 @@ class Gelu(ArcsineDual):
     .. math:: \varphi^*(t) = \frac{N(\rho t)}{N(\rho)}, \qquad
               N(v) = q^2 D + \frac{v^2}D + (1+q)^2\, v\, (\tfrac\pi2 + \arcsin v), \qquad \rho = \frac q{1+q}
 
-    [TsuchidaPearceRoberts2021; here in a form with the coefficients :math:`c_k (\frac{2k+q}{2k-1})^2` at
+    [Tsuchida2021; here in a form with the coefficients :math:`c_k (\frac{2k+q}{2k-1})^2` at
     :math:`v^{2k}`, and no odd ones beyond ``v``].
     """
 
     #: variance of the pre-activations
     variance: Fraction | Constant = Fraction(1)
 
-    citations = ("HendrycksGimpel2016", "TsuchidaPearceRoberts2021")
+    citations = ("HendrycksGimpel2016", "Tsuchida2021")
 
     @property
     def name(self) -> str:

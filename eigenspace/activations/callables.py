@@ -87,7 +87,7 @@ class FromFunction(Activation):
                 break
             if order == _MOST_ORDER:
                 raise ConvergenceError(
-                    f"the dual of {self.name} is known to {missed * size**order:.0e} only at the correlation "
+                    f"the dual of {self.name} is known to {missed * size**order:.0e} only at a correlation of "
                     f"{size:.6g}: its Hermite series converges slowly near 1 and -1, because of kinks or jumps; use a "
                     f"named activation such as relu, or a subclass of Activation"
                 )

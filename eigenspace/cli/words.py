@@ -231,7 +231,8 @@ def read_activation(text):
         raise ValueError(f"--activation must be one such as {known}, got {text!r}")
     example, read = _PARAMETERS.get(name, (None, None))
     if len(words) != (example is not None):
-        rule = f"--activation {name} takes {'parameters after one colon' if example else 'no parameters'}"
+        count = "no parameters" if not example else "3 parameters" if read is _wave else "1 parameter"
+        rule = f"--activation {name} takes {count}"
         raise ValueError(f"{rule}, got {text!r}; use {name}{f':{example}' if example else ''}")
     if example is None:
         return getattr(es, name)
