@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from .harmonics import multiplicity
-from .networks import Leaf
+from .parts import Leaf
 from .shapes import Layout, Shape
 
 

@@ -18,7 +18,8 @@ from .activations import ExponentialDual, Rectified
 from .arccosine import HUGE, rectified_eigenvalue
 from .eigenvalues import _degrees, eigenvalue
 from .errors import UnsupportedError
-from .networks import KERNELS, Leaf, Network, _network
+from .kernels import KERNELS
+from .parts import Leaf, Network, _network
 from .rings import EXACT
 
 #: largest number of monomials of a polynomial kernel that is written out

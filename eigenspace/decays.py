@@ -24,8 +24,10 @@ from .activations import Activation, Rectified
 from .duals import power_series
 from .eigenvalues import eigenvalue
 from .errors import UnsupportedError
+from .kernels import KERNELS
 from .layers import activation_of
-from .networks import KERNELS, Leaf, Network, _dimension, _network, mlp
+from .networks import _dimension, mlp
+from .parts import Leaf, Network, _network
 
 #: digits of the numerical constants
 _DIGITS = 30

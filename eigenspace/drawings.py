@@ -11,7 +11,8 @@ from ._plot import Dots, Edge, Image, Mark, Scene, scene_plot
 from .eigenvalues import _degrees
 from .errors import UnsupportedError
 from .index_tables import _indices
-from .networks import KERNELS, Leaf, Network, _network
+from .kernels import KERNELS
+from .parts import Leaf, Network, _network
 from .spanning import spanning_edges
 
 #: slots that fit side by side into the column of a paper

@@ -13,7 +13,9 @@ from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, MAKERS, Network, _concrete, trace, trained_alone
+from .kernels import KERNELS, trace
+from .networks import MAKERS
+from .parts import Network, _concrete, trained_alone
 from .pooling import pooling_notes, refuse_shared, trace_under_head, under_head
 from .rings import FLOAT, BallRing, ExactRing, FloatRing
 from .shapes import Layout, layout

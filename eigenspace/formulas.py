@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from .closed_forms import closed_form
 from .errors import ConvergenceError, UnsupportedError
 from .leading_orders import leading_order
-from .networks import Network
+from .parts import Network
 from .table import EigenTable
 from .verification.calls import read_call
 

@@ -17,7 +17,8 @@ from .classes import canonical, single
 from .eigenvalues import _degrees
 from .indices import index_columns, leading_exponents
 from .interactions import components
-from .networks import KERNELS, Network, _network
+from .kernels import KERNELS
+from .parts import Network, _network
 from .pooling import samples_note
 from .shapes import layout
 from .table import _deliver

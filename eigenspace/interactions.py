@@ -19,7 +19,7 @@ from fractions import Fraction
 from functools import reduce
 from math import prod
 
-from .networks import Network
+from .parts import Network
 
 #: a polynomial: coefficient of every monomial, a monomial being the sorted pairs (pixel, power > 0)
 Polynomial = dict[tuple[tuple[int, int], ...], Fraction]

@@ -22,7 +22,8 @@ from .classes import Pool, canonical, single
 from .eigenvalues import _degrees
 from .errors import ConvergenceError, UnsupportedError
 from .indices import leading_exponents
-from .networks import KERNELS, Network, _network
+from .kernels import KERNELS
+from .parts import Network, _network
 from .rings.leading import Balls, Exponents, Size, Symbols
 from .shapes import Shape, layout, size_exponent
 

@@ -37,7 +37,9 @@ from .classes import enumerate_classes
 from .eigenvalues import spectrum
 from .errors import UnsupportedError
 from .indices import index_columns, leading_exponents
-from .networks import KERNELS, Network, kernel_function, mlp, trace
+from .kernels import KERNELS, kernel_function, trace
+from .networks import mlp
+from .parts import Network
 from .rings import EXACT, FLOAT, BallColumn, BallRing, ExactColumn, FloatColumn
 from .rings.balls import relative_error
 from .rings.floats import UNIT

@@ -20,7 +20,7 @@ import numpy as np
 from ._render import bound_text, fraction_text
 from .classes import Pool, single
 from .errors import UnsupportedError
-from .networks import Network
+from .parts import Network
 from .shapes import Layout, size_exponent
 from .solver import solve
 

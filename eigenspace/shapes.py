@@ -8,7 +8,7 @@ from math import isfinite, log
 
 from .duals import degree, powers
 from .errors import UnsupportedError
-from .networks import Leaf, Network, refuse_mixed_variances
+from .parts import Leaf, Network, refuse_mixed_variances
 
 
 @dataclass(frozen=True)

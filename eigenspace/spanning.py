@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import log
 
 from .errors import UnsupportedError
-from .networks import Leaf, Network
+from .parts import Leaf, Network
 
 #: largest number of active leaves where paths are not unique
 _MOST_ACTIVE = 10

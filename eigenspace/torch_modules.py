@@ -11,7 +11,8 @@ from math import prod
 from . import _check, _grid
 from .activations import Activation, gelu, identity, leaky_relu, relu
 from .errors import UnsupportedError
-from .networks import Network, cnn, leaf, mlp, network, node
+from .networks import cnn, leaf, mlp, network, node
+from .parts import Network
 
 _SHAPE = "use (features,), (channels, length) or (channels, height, width)"
 

@@ -5,7 +5,7 @@ import pytest
 
 import eigenspace as es
 from eigenspace.harmonics import gegenbauer, multiplicity, zonal_harmonic
-from eigenspace.networks import Network
+from eigenspace.parts import Network
 
 TREE = es.cnn(4, (1, 2), 3, head="dense")
 MIXED = es.network([es.node([es.leaf(1), es.leaf(2), es.leaf(5)])])

@@ -12,7 +12,7 @@ from eigenspace.activations.rectified import Relu
 from eigenspace.data import grams
 from eigenspace.data.sampling import offsets
 from eigenspace.data.tiling import program, reciprocal
-from eigenspace.networks import Network
+from eigenspace.parts import Network
 from networks import CATALOGUE
 
 

@@ -31,9 +31,9 @@ def test_module(path):
 
 
 def test_face_and_command_line_are_on_top():
-    """Nothing in the package imports its face or its command line."""
+    """Nothing in the package imports its face or its command line, but for `Network.draw`, which is a part of it."""
     for path in MODULES:
-        if path == PACKAGE / "__init__.py" or path.parent == PACKAGE / "cli":
+        if path in (PACKAGE / "__init__.py", PACKAGE / "parts.py") or path.parent == PACKAGE / "cli":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []

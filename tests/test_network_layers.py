@@ -10,7 +10,7 @@ import sympy
 import eigenspace as es
 from eigenspace.errors import UnsupportedError
 from eigenspace.harmonics import gegenbauer
-from eigenspace.networks import trained_alone
+from eigenspace.parts import trained_alone
 
 
 def relu_pair(q, k):

@@ -83,7 +83,8 @@ def test_floats_are_accurate_to_a_few_units_also_at_the_ends(activation):
             room = 2.0**-51 + 2.0**-53 * abs(float(derivative)) * abs(x)
             assert abs(float(dual) - value) < room
             assert abs(float(derivative) - slope) < 2.0**-50 * peak
-        assert activation.on_ball(arb(1))[0] == 1 and activation.on_array(np.array(1.0))[0] == pytest.approx(1, abs=4e-16)
+        assert activation.on_ball(arb(1))[0] == 1
+        assert activation.on_array(np.array(1.0))[0] == pytest.approx(1, abs=4e-16)
 
 
 def test_known_numbers_of_gelu():

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import eigenspace as es
-from eigenspace import networks
+from eigenspace import kernels
 from eigenspace._flint import precision
 from eigenspace.harmonics import gegenbauer, multiplicity
+from eigenspace.parts import Leaf
 from eigenspace.verification import quadrature, sampling
 from eigenspace.verification.calls import read_call
 from eigenspace.verification.counts import eigenfunctions, harmonics_of, multiplicity_of
@@ -287,8 +288,8 @@ def test_kernel_values_of_balls_and_floats():
         from flint import arb
 
         lines = {leaf: (np.array(arb(float(x))),) * 2 for leaf, x in zip(net.leaves, xi)}
-        assert float(networks.kernel_values(net, "ntk", lines)) == pytest.approx(es.kernel_function(net)(xi), rel=1e-14)
-        assert networks.trace(net, "nngp", arb(1)) == 1 and networks.trace(net, "nngp", 1.0) == 1.0
+        assert float(kernels.kernel_values(net, "ntk", lines)) == pytest.approx(es.kernel_function(net)(xi), rel=1e-14)
+        assert kernels.trace(net, "nngp", arb(1)) == 1 and kernels.trace(net, "nngp", 1.0) == 1.0
 
 
 @pytest.mark.parametrize("kernel", ["nngp", "ntk"])
@@ -303,23 +304,23 @@ def test_roundings_of_the_kernel_function(name, kernel):
         xi = [float(sampling._law(leaf.dim, rng, 1)[0]) for leaf in net.leaves]
         with precision(120):
             lines = {leaf: (np.array(arb(x)),) * 2 for leaf, x in zip(net.leaves, xi)}
-            exact = networks.kernel_values(net, kernel, lines).item()
+            exact = kernels.kernel_values(net, kernel, lines).item()
             errors.append(float(abs(exact - es.kernel_function(net, kernel)(xi))))
-    assert 0 < np.mean(errors) < 2.0**-54 * net.depth * networks.trace(net, kernel, 1.0)
+    assert 0 < np.mean(errors) < 2.0**-54 * net.depth * kernels.trace(net, kernel, 1.0)
 
 
 # --- counts -------------------------------------------------------------------------------------------------------
 
 
 def shape(part):
-    if isinstance(part, networks.Leaf):
+    if isinstance(part, Leaf):
         return part.dim
     return part.activation.name, tuple(sorted(map(repr, map(shape, part.children))))
 
 
 def arrangements(parts, order):
     """All orders of the leaves that exchanging equal parts, at every level, makes of one."""
-    inside = [[(p,)] if isinstance(p, networks.Leaf) else arrangements(p.children, p.children) for p in parts]
+    inside = [[(p,)] if isinstance(p, Leaf) else arrangements(p.children, p.children) for p in parts]
     found = []
     for places in itertools.permutations(range(len(parts))):
         if all(shape(parts[i]) == shape(parts[j]) for i, j in enumerate(places)):

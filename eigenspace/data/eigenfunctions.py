@@ -16,7 +16,7 @@ import numpy as np
 from .. import _check
 from ..eigenvalues import _degrees
 from ..harmonics import gegenbauer, zonal_harmonic
-from ..networks import Leaf, Network, _concrete
+from ..parts import Leaf, Network, _concrete
 from ..shapes import Layout, layout
 from .sampling import features, generator, offsets
 

@@ -9,7 +9,8 @@ from threading import local
 import numpy as np
 
 from .. import _check
-from ..networks import KERNELS, Network, _concrete, trace
+from ..kernels import KERNELS, trace
+from ..parts import Network, _concrete
 from .sampling import features
 from .tiling import Program, Tile, program
 

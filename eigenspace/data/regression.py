@@ -14,7 +14,8 @@ import numpy as np
 
 from .. import _check
 from ..eigenvalues import _degrees
-from ..networks import KERNELS, Network, _concrete
+from ..kernels import KERNELS
+from ..parts import Network, _concrete
 from .eigenfunctions import random_function
 from .grams import _floats, blocks, gram
 from .sampling import sample

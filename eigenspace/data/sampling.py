@@ -3,7 +3,7 @@ r"""Inputs: uniform samples of the product of spheres, patches of images, and th
 import numpy as np
 
 from .. import _check
-from ..networks import Network, _concrete
+from ..parts import Network, _concrete
 
 
 def sample(net: Network, n: int, seed) -> np.ndarray:

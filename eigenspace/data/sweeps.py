@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import _check
 from ..activations import Activation
-from ..networks import Network
+from ..parts import Network
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ import numpy as np
 from ..activations.base import Activation
 from ..activations.rectified import relu
 from ..activations.smooth import ExponentialDual
-from ..networks import Leaf, Network, refuse_mixed_variances
+from ..parts import Leaf, Network, refuse_mixed_variances
 from .sampling import offsets
 
 #: number of features from which a product is left to the BLAS

@@ -21,7 +21,7 @@ from .._formula import Formula
 from ..eigenvalues import spectrum
 from ..errors import UnsupportedError
 from ..harmonics import multiplicity
-from ..networks import Network, _network
+from ..parts import Network, _network
 from .effective import effective
 from .spectra import Spectrum, scaled_integers
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import EigenspaceError
 from ..harmonics import multiplicity
-from ..networks import Network
+from ..parts import Network
 from ..shapes import Shape, layout
 from ..table import EigenTable
 from ..verification.calls import read_call

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import _check, _render
 from ..eigenvalues import spectrum
-from ..networks import Network
+from ..parts import Network
 from ..table import EigenTable, _deliver
 from .curves import LearningCurve, checked_table, learning_curve, origin
 from .effective import effective, numbers

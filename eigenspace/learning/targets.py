@@ -15,7 +15,7 @@ from .. import _check
 from ..classes import canonical, single
 from ..eigenvalues import _degrees, eigenvalue
 from ..interactions import components
-from ..networks import Network
+from ..parts import Network
 from ..shapes import layout
 from ..table import EigenTable, Eigenvalue
 from .spectra import network_of, scaled

@@ -7,7 +7,8 @@ from inspect import isclass
 
 from .. import _check, activations, networks
 from ..errors import UnsupportedError
-from ..networks import KERNELS, Network
+from ..kernels import KERNELS
+from ..parts import Network
 
 #: arguments of `spectrum` that choose rows or digits and not the kernel
 _CHOICES = ("count", "degree", "min_value", "progress", "ring", "rtol")

@@ -10,7 +10,8 @@ from re import findall, fullmatch
 from .. import _check, _render
 from .._flint import precision
 from ..errors import EigenspaceError, UnsupportedError
-from ..networks import Leaf, Network, trace
+from ..kernels import trace
+from ..parts import Leaf, Network
 from ..table import EigenTable
 from . import quadrature, sampling
 from .calls import read_call

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import comb, factorial, prod
 
-from ..networks import Leaf, Network
+from ..parts import Leaf, Network
 
 
 def harmonics_of(dim: int, degree: int) -> int:

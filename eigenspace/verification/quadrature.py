@@ -19,7 +19,8 @@ import numpy as np
 
 from .._flint import precision
 from ..harmonics import gegenbauers
-from ..networks import Network, kernel_values, trace
+from ..kernels import kernel_values, trace
+from ..parts import Network
 
 #: largest number of points of the product rule, and of points times bits
 _MOST_POINTS, _MOST_WORK = 400_000, 80_000_000

@@ -24,7 +24,8 @@ import numpy as np
 
 from .._flint import precision
 from ..harmonics import gegenbauer
-from ..networks import Leaf, Network, kernel_values, trace
+from ..kernels import kernel_values, trace
+from ..parts import Leaf, Network
 from .quadrature import law_constant
 
 #: pairs of draws in a block, and elements of its largest array
