@@ -6,8 +6,8 @@ product of l different bits is the finite sum (Yang and Salman 2019, arXiv 1907.
     lambda_l = 2^-w sum_m C(w, m) K(1 - 2 m / w) kappa_l(m) / C(w, l),
     (l + 1) kappa_{l+1}(m) = (w - 2 m) kappa_l(m) - (w - l + 1) kappa_{l-1}(m),   kappa_0 = 1,  kappa_1 = w - 2 m.
 
-The Krawtchouk polynomials kappa_l are exact integers; the sum cancels down to the eigenvalue, at most 1 / C(w, l), so it
-runs with many more bits than are stored.  The arb radius is a proved bound: every stored digit is proved.
+The Krawtchouk polynomials kappa_l are exact integers; the sum cancels down to the eigenvalue, at most 1 / C(w, l), so
+it runs with many more bits than are stored.  The arb radius is a proved bound: every stored digit is proved.
 
 Command:  python scripts/reference/hypercube.py      (writes tests/reference/hypercube.json; a few minutes)
 """
