@@ -22,13 +22,14 @@ DEFAULT = (
     "error",
     "share",
 )
+IN_PRINT = tuple(name for name in DEFAULT if name != "error")
 _SHORT = {"exact": "exact", "proved": "proved", "rounded": "rounded", "estimated": "est."}
 _SPACE, _FREQUENCY = "#3b6ea5", "#f0a04b"
 
 
 def default(table, in_print: bool = False) -> tuple[str, ...]:
     """The columns that are shown unless others are asked for: on the grid of an image, places stand beside patterns."""
-    names = [name for name in DEFAULT if name != "error" or not in_print]
+    names = list(IN_PRINT if in_print else DEFAULT)
     if len(table.grid) > 1:
         names.insert(names.index("interaction") + 1, "places")
     return tuple(names)

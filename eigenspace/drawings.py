@@ -59,9 +59,9 @@ def draw(net: Network, degrees=None, ax=None, *, kernel: str = "ntk", image: boo
     Examples
     --------
     >>> from eigenspace import cnn
-    >>> ax = draw(cnn(4, (1, 2, 2), 2, head="dense"), {0: 1, 3: 2})  # doctest: +SKIP
-    >>> ax.get_title()  # doctest: +SKIP
-    'S = 5/4, F = 6/5, L = ...'
+    >>> ax = draw(cnn(4, (1, 2, 2), 2, head="dense"), {0: 1, 3: 2})
+    >>> ax.get_title()
+    'S = 1,  F = 6/5,  L = 11/5'
     """
     return scene_plot(scene(net, degrees, kernel, image), ax)
 
@@ -311,7 +311,7 @@ class _Tree(_Picture):
 
 
 class _Graph(_Picture):
-    """Every part once, layer by layer, in the order of the children; of big networks what is near the spanning tree."""
+    """Every part once, layer by layer, in the order of the children; of a big network what is near the tree."""
 
     def place(self) -> None:
         """Spread every layer over the whole width."""

@@ -123,6 +123,9 @@ def test_table_in_a_terminal_is_a_rich_table(run, monkeypatch):
         ("mlp 6 --depth 1 --activation exponential:0.5", lambda: es.mlp(6, 1, activation=es.exponential(0.5))),
         ("cnn 40 --filters 2,3", lambda: es.cnn(40, (2, 3))),
         ("cnn 40 --filters 2 --positions 3", lambda: es.cnn(40, (2,), 3)),
+        ("cnn 40 --filters 1,2x2 --positions 4", lambda: es.cnn(40, (1, (2, 2)), 4)),
+        ("cnn 40 --filters 1x3 --positions 2x1", lambda: es.cnn(40, ((1, 3),), (2, 1))),
+        ("hypercube 12 --depth 2", lambda: es.hypercube(12, 2)),
     ],
 )
 def test_networks(run, words, net):
@@ -232,15 +235,39 @@ def test_verify_of_what_is_no_table(run, tmp_path, text, message):
     assert message in err
 
 
+# --- draw -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_draw(run, tmp_path, suffix, start):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"net.{suffix}"
+    line = f"draw cnn 4 --filters 1,2,2 --positions 2 --head dense --degrees 0:1,3:2 -o {path}"
+    assert run(line) == (0, "", f"wrote {path}\n")
+    assert path.read_bytes().startswith(start) and path.stat().st_size > 4000
+
+
+def test_draw_passes_its_options_on(run, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib")
+    asked, one, two = [], tmp_path / "a.png", tmp_path / "b.svg"
+    draw = es.draw
+    monkeypatch.setattr(es, "draw", lambda net, *args, **options: asked.append((net.call, args, options)) or draw(net))
+    status, _, err = run(f"draw cnn 3 --filters 2x2 --degrees 3:1 --kernel nngp --no-image -o {one} -o {two}")
+    assert status == 0 and err == f"wrote {one}\nwrote {two}\n" and two.exists()
+    call = es.cnn(3, ((2, 2),)).call
+    assert asked == [(call, ({3: 1},), {"kernel": "nngp", "image": False})]
+    assert run(f"draw mlp 3 --depth 1 -o {one}")[0] == 0 and asked[-1][1] == (None,)
+
+
 # --- help and errors ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", ["--help", "table --help", "eigenvalue --help", "verify --help"])
+@pytest.mark.parametrize("words", ["--help", "table --help", "eigenvalue --help", "verify --help", "draw --help"])
 def test_help(run, words):
     status, out, err = run(words)
     assert (status, err) == (0, "") and "Usage: eigenspace" in out
     if words != "--help":
-        assert "Examples" in out and "--format" in out
+        assert "Examples" in out and ("--format" in out or words == "draw --help")
     if words not in ("--help", "verify --help"):
         assert "--filters" in out and "ntk" in out
 
@@ -258,6 +285,16 @@ def test_version(run):
         ("table cnn 10 --filters 1,2 --depth 2", ["--depth", "cnn"]),
         ("table cnn 10 --filters 1,two", ["--filters", "'two'"]),
         ("table cnn 10 --filters 1,0", ["filters", "0"]),
+        ("table cnn 10 --filters 1,2x", ["--filters", "''"]),
+        ("table cnn 10 --filters 2x2,3", ["filters", "3 at position 1"]),
+        ("table cnn 10 --filters 2x2x2", ["filters", "(2, 2, 2)"]),
+        ("table cnn 10 --filters 2 --positions two", ["--positions", "'two'"]),
+        ("table hypercube 10", ["--depth", "hypercube"]),
+        ("table hypercube 10 --depth 2 --leaves 3", ["--leaves", "hypercube", "--depth"]),
+        ("draw mlp 10 --depth 2 -o net.txt", ["net.txt", ".svg"]),
+        ("draw mlp 10 --depth 2 -o no/such/folder/net.png", ["no/such/folder"]),
+        ("draw mlp 10 --depth 2 --degrees 7:1 -o net.png", ["7"]),
+        ("table mlp 10 --depth 2 --plot t.txt", ["--plot", "t.txt", ".svg"]),
         ("table mlp 0 --depth 2", ["dim", "0"]),
         ("table mlp 10 --depth 2 --kernel nkt", ["kernel", "'nkt'"]),
         ("table cnn 10 --filters 1,2 --head pool", ["head", "'pool'"]),
