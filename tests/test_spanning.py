@@ -7,7 +7,7 @@ from math import log
 import pytest
 
 import eigenspace as es
-from eigenspace.networks import Leaf
+from eigenspace.parts import Leaf
 from eigenspace.spanning import spanning_edges
 from networks import CATALOGUE
 
