@@ -1,0 +1,397 @@
+r"""Kernels of any graph of layers as power series in the correlations of its leaves.
+
+Parts that share children depend on the same leaves, so that their expectations do not factor as those of a tree do.
+But the kernel is still a power series without negative coefficients,
+
+.. math:: K(\xi) = \sum_n b_n \prod_u \xi_u^{n_u}, \qquad b_n \ge 0,
+
+and each monomial has a known projection [Smola2001; Geifman2022].  A *form* is a part up to the names of its leaves:
+equal forms (all positions of a convolution) are expanded once.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb, inf
+
+import numpy as np
+
+from .multivariate import (
+    Monomials, Series, add, compose, composition_cost, expansions, mean, monomials, multiply, product_cost, variable,
+)  # fmt: skip
+from .networks import Leaf, Network
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A part up to the names of its leaves: an activation over children, each with the variables that it depends on.
+
+    ``variables``: on how many leaves it depends, of those that are kept apart.  A leaf has no activation.
+    """
+
+    activation: object
+    children: tuple[tuple["Form", tuple[int, ...]], ...]
+    variables: int
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is an input sphere."""
+        return self.activation is None
+
+    @cached_property
+    def below(self) -> tuple["Form", ...]:
+        """All forms that this one needs, itself included, children first."""
+        found: dict = {}
+        for child, _ in self.children:
+            found |= dict.fromkeys(child.below)
+        return (*found, self)
+
+    @cached_property
+    def polynomial_degree(self) -> int | None:
+        """The degree of the kernel where all duals are polynomials, else None."""
+        if self.is_leaf:
+            return 1
+        degrees = [child.polynomial_degree for child, _ in self.children]
+        dual = self.activation.dual_coefficients
+        return None if dual is None or None in degrees else (len(dual) - 1) * max(degrees)
+
+
+@dataclass(frozen=True, eq=False)
+class Position:
+    """A position under the linear readout: its part, its form, and the leaves that the variables stand for."""
+
+    part: object
+    form: Form
+    leaves: tuple[Leaf, ...]
+
+
+def positions(net: Network, kept=None) -> list[Position]:
+    """The positions of a network; leaves outside ``kept`` (default: all are in) get no variable of their own.
+
+    Cost: one pass over the edges.
+    """
+    kept = set(net.leaves if kept is None else kept)
+    forms: dict = {}
+    found: dict = {}
+    for part in net._walk():
+        if isinstance(part, Leaf):
+            leaves = (part,) if part in kept else ()
+            children: tuple = ()
+            key: object = len(leaves)
+        else:
+            below = [found[child] for child in part.children]
+            leaves = tuple(dict.fromkeys(leaf for _, own in below for leaf in own))
+            place = {leaf: i for i, leaf in enumerate(leaves)}
+            children = tuple((form, tuple(place[leaf] for leaf in own)) for form, own in below)
+            key = part.activation, tuple((id(form), own) for form, own in children)
+        if key not in forms:
+            forms[key] = Form(getattr(part, "activation", None), children, len(leaves))
+        found[part] = forms[key], leaves
+    return [Position(part, *found[part]) for part in net.positions]
+
+
+def at_zero(form: Form) -> dict:
+    """The pairs ``(K, T)`` at uncorrelated inputs of a form and all below it, balls at the working precision."""
+    from flint import arb
+
+    found: dict = {}
+    for part in form.below:
+        if part.is_leaf:
+            found[part] = arb(0), arb(0)
+        else:
+            kernel, tangent = (_ball_mean(found[child][i] for child, _ in part.children) for i in (0, 1))
+            f, g, h = part.activation.triple("on_ball", kernel)
+            found[part] = f, g + h * tangent
+    return found
+
+
+def _ball_mean(balls):
+    balls = list(balls)
+    return sum(balls[1:], balls[0]) / len(balls)
+
+
+def taylor(form: Form, order: int) -> tuple:
+    """Taylor coefficients of the triple of a form's layer at uncorrelated inputs, exactly zero or to 64 bits."""
+
+    def centre():
+        values = at_zero(form)
+        return _ball_mean(values[child][0] for child, _ in form.children)
+
+    return expansions(form.activation, centre, order)
+
+
+# coefficients ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Power series of the kernel and (or None) of the tangent kernel of a form."""
+
+    kernel: Series
+    tangent: Series | None
+
+
+def expansion_cost(form: Form, order: int, tangent: bool) -> int:
+    """Number of products of terms in `expand`."""
+    lists = 3 if tangent else 1
+    return sum(
+        composition_cost(f.variables, order, lists) + tangent * product_cost(f.variables, order)
+        for f in form.below
+        if not f.is_leaf
+    )
+
+
+def expand(form: Form, order: int, tangent: bool, done: dict) -> Kernels:
+    """The kernels of a form up to a total degree in its leaves; ``done`` keeps those of forms below.
+
+    Cost: `expansion_cost`.
+    """
+    for part in form.below:
+        if part in done:
+            continue
+        table = monomials(part.variables, order)
+        if part.is_leaf:
+            done[part] = Kernels(variable(table), variable(table) if tangent else None)
+            continue
+        below = [(done[child], own) for child, own in part.children]
+        weight = 1 / len(below)
+        w = mean(table, [(k.kernel, own) for k, own in below], weight).cut(1)
+        # in units of its largest value, so that no power over- or underflows
+        scale = float(np.sum(w.values)) or 1.0
+        w = Series(table, w.values / scale, w.slack + 1, 1)
+        rows = [_scaled(row, scale) for row in taylor(part, order)]
+        if tangent:
+            f, g, h = compose(w, rows)
+            outer = mean(table, [(k.tangent, own) for k, own in below], weight)
+            done[part] = Kernels(f, add(g, multiply(h, outer)))
+        else:
+            done[part] = Kernels(compose(w, rows[:1])[0], None)
+    return done[form]
+
+
+def _scaled(row: tuple, scale: float) -> np.ndarray:
+    """Floats of ``c_n * scale**n``; all are of the size of a kernel or smaller."""
+    power, out = 1.0, []
+    for c in row:
+        # neither factor need be in the range of a float
+        out.append(float(c * power) if power > 1e-250 else float(c * type(c)(scale) ** len(out)))
+        power *= scale
+    return np.array(out)
+
+
+# masses along the diagonal ---------------------------------------------------------------------------
+
+
+def ray_cost(form: Form, degree: int, length: int) -> int:
+    """Number of products of terms in `ray_expand`."""
+    pairs = sum(
+        4 * sum(product_cost(f.variables, d) for d in range(degree + 1)) + 2 * length for f in form.below
+    )
+    return pairs * length**2 // 2
+
+
+def ray_expand(form: Form, degree: int, length: int, tangent: bool) -> tuple[Monomials, np.ndarray]:
+    r"""The series of :math:`K(z + \epsilon_1, z + \epsilon_2, \dots)`: row ``r`` holds the powers of ``z``.
+
+    Row ``r``, entry ``e`` is :math:`\sum_n b_n \prod_u \binom{n_u}{r_u}` over the monomials of total degree
+    :math:`|r| + e`: what bounds the terms that `expand` leaves out.  Leaves without a variable have
+    :math:`\epsilon = 0`.  Cost: `ray_cost`.
+    """
+    done: dict = {}
+    for part in form.below:
+        table = monomials(part.variables, degree)
+        if part.is_leaf:
+            row = np.zeros((len(table), length))
+            row[0, 1] = 1.0
+            if part.variables and degree:
+                row[1, 0] = 1.0
+            done[part] = row, row
+            continue
+        inner, outer = (_ray_mean(part, table, [done[child][i] for child, _ in part.children]) for i in (0, 1))
+        rows = taylor(part, degree + length)
+        f, g, h = _ray_compose(table, inner, rows if tangent else rows[:1])
+        done[part] = f, g + _ray_product(table, h, outer, degree) if tangent else f
+    return monomials(form.variables, degree), done[form][1 if tangent else 0]
+
+
+def _ray_mean(part: Form, table: Monomials, children: list) -> np.ndarray:
+    total = np.zeros((len(table), children[0].shape[1]))
+    for (child, own), values in zip(part.children, children):
+        total[monomials(child.variables, table.degree).places(table, own)] += values
+    return total / len(children)
+
+
+def _ray_product(table: Monomials, a: np.ndarray, b: np.ndarray, degree: int) -> np.ndarray:
+    from ._kernels.monomials import ray_product
+
+    out = np.zeros_like(a)
+    ray_product(a, b, degree, table.starts, table.step, out)
+    return out
+
+
+def _ray_compose(table: Monomials, inner: np.ndarray, rows) -> list:
+    r"""The Taylor series :math:`\sum_j h_j(z) N^j` of every row, ``N`` being what holds an epsilon."""
+    degree, length = table.degree, inner.shape[1]
+    ray = inner[0].copy()
+    ray[0] = 0.0
+    scale = float(np.sum(ray)) or 1.0
+    powers = np.zeros((length, length))
+    powers[0, 0] = 1.0
+    for m in range(1, length):
+        powers[m, m:] = np.convolve(powers[m - 1, m - 1 :], ray[1:] / scale)[: length - m]
+    nilpotent = inner.copy()
+    nilpotent[0] = 0.0
+    found = []
+    for row in rows:
+        row = _scaled(row, scale)
+        total = np.zeros_like(inner)
+        for j in reversed(range(degree + 1)):
+            if total.any():
+                total = _ray_product(table, total, nilpotent, degree - j)
+            binomials = np.array([float(comb(n + j, j)) for n in range(length)])
+            total[0] += (row[j : j + length] * binomials) @ powers / scale**j
+        found.append(total)
+    return found + [None] * (3 - len(found))
+
+
+# exponents -------------------------------------------------------------------------------------------
+
+
+def least_exponents(form: Form, order: int, tangent: bool, fan_in) -> np.ndarray:
+    r"""Exponents of the coefficients of all monomials where each mean over ``w`` children is ``fan_in(w)``.
+
+    The arithmetic is (min, +); ``inf`` where a coefficient is zero.  Cost: a product for every order and form, of the
+    cost of those of `expand`.
+    """
+    from ._flint import precision
+
+    with precision(64):
+        constants = at_zero(form)
+    done: dict = {}
+    for part in form.below:
+        table = monomials(part.variables, order)
+        if part.is_leaf:
+            row = np.full(len(table), inf)
+            row[table.starts[1] : table.starts[2]] = 0.0
+            done[part] = row, row
+            continue
+        step = fan_in(len(part.children))
+        inner, outer = np.full(len(table), inf), np.full(len(table), inf)
+        for child, own in part.children:
+            places = monomials(child.variables, order).places(table, own)
+            for total, values in zip((inner, outer), done[child]):
+                np.minimum.at(total, places, values + step)
+        inner[0] = inf
+        outer[0] = 0.0 if any(constants[child][1] > 0 for child, _ in part.children) else inf
+        rows = taylor(part, order)
+        f, g, h = (_least_compose(table, inner, row) for row in (rows if tangent else rows[:1] * 3))
+        done[part] = f, np.minimum(g, _least_product(table, h, outer, order)) if tangent else f
+    return done[form][1 if tangent else 0]
+
+
+def _least_product(table: Monomials, a: np.ndarray, b: np.ndarray, degree: int) -> np.ndarray:
+    from ._kernels.monomials import least_product
+
+    out = np.full(len(table), inf)
+    least_product(a, b, degree, table.starts, table.step, out)
+    return out
+
+
+def _least_compose(table: Monomials, inner: np.ndarray, row: tuple) -> np.ndarray:
+    total = np.full(len(table), inf)
+    for n in reversed(range(table.degree + 1)):
+        if np.isfinite(total).any():
+            total = _least_product(table, total, inner, table.degree - n)
+        if not row[n].is_zero():
+            total[0] = 0.0
+    return total
+
+
+# zeros -----------------------------------------------------------------------------------------------
+
+
+def is_reached(form: Form, degrees, tangent: bool) -> bool:
+    r"""Whether some power in the kernel may reach a multi-degree: if not, its eigenvalue is exactly zero.
+
+    A monomial :math:`\xi^n` has a part of multi-degree ``r`` if :math:`n - r` has even entries, none negative.  Of the
+    exponent of an active leaf it is enough to know the parity and whether it is below ``r``; of all inactive leaves
+    together, the parity of their sum: more would be needed for the converse.  Adding monomials adds these states, and
+    powers of a sum that are high enough reach nothing that the one two below does not.
+
+    Cost: about ``degree + 2**active`` sums of sets of states for every form.
+    """
+    states = _States(degrees)
+    top = sum(degrees) + 2 ** (len(states.active) + 1) + 2
+    done: dict = {}
+    return states.target in _reached(form, tuple(range(form.variables)), tangent, states, top, done)
+
+
+class _States:
+    """Exponents of the active leaves up to what matters, and the parity of all others."""
+
+    def __init__(self, degrees):
+        self.degrees = tuple(degrees)
+        self.active = tuple(u for u, r in enumerate(degrees) if r)
+        self.target = (*(r for r in degrees if r), 0)
+
+    def leaf(self, u: int) -> tuple:
+        """The state of one leaf."""
+        if u in self.active:
+            return (*(int(v == u) for v in self.active), 0)
+        return (*(0 for _ in self.active), 1)
+
+    @property
+    def zero(self) -> tuple:
+        """The state of a constant."""
+        return (0,) * (len(self.active) + 1)
+
+    def add(self, a: frozenset, b: frozenset) -> frozenset:
+        """The states of all products."""
+        return frozenset(self._fold(x, y) for x in a for y in b)
+
+    def _fold(self, x: tuple, y: tuple) -> tuple:
+        out = []
+        for r, s, t in zip(self.target, x, y):
+            n = s + t
+            # beyond r only the parity matters
+            out.append(n if n <= r + 1 else r + (n - r) % 2)
+        out[-1] = (x[-1] + y[-1]) % 2
+        return tuple(out)
+
+
+def _reached(form: Form, own: tuple, tangent: bool, states: _States, top: int, done: dict) -> frozenset:
+    """States of the monomials of a form whose variables are the leaves ``own``: of the kernel, or the tangent kernel."""
+    key = form, own, tangent
+    if key in done:
+        return done[key]
+    if form.is_leaf:
+        done[key] = frozenset([states.leaf(own[0])])
+        return done[key]
+
+    def below(tangent):
+        parts = [_reached(c, tuple(own[i] for i in places), tangent, states, top, done) for c, places in form.children]
+        return frozenset().union(*parts)
+
+    inner = below(False)
+    powers = [frozenset([states.zero])]
+    for _ in range(top):
+        powers.append(states.add(powers[-1], inner))
+
+    def image(row):
+        reached = [powers[n] for n, c in enumerate(row[: top + 1]) if not c.is_zero()]
+        # higher powers reach no more than the last two of their parity
+        reached += [powers[top - (top - n) % 2] for n in range(top + 1, len(row)) if not row[n].is_zero()]
+        return frozenset().union(*reached)
+
+    f, g, h = at_origin(form.activation, 2 * top)
+    if not tangent:
+        done[key] = image(f)
+    else:
+        done[key] = image(g) | states.add(image(h), below(True))
+    return done[key]
+
+
+def at_origin(activation, order: int) -> tuple:
+    """Taylor coefficients of the triple of a layer at 0."""
+    from flint import arb
+
+    return expansions(activation, lambda: arb(0), order)
