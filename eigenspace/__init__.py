@@ -18,7 +18,7 @@ _NAMES = {
     ),
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
-    "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node"),
+    "networks": ("Network", "cnn", "kernel_function", "leaf", "mlp", "network", "node", "overlapping_cnn"),
     "rings": ("EXACT", "FLOAT", "ball"),
     "eigenvalues": ("eigenvalue", "spectrum"),
     "user_kernels": ("zonal_spectrum",),

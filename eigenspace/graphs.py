@@ -16,7 +16,17 @@ from math import comb, inf
 import numpy as np
 
 from .multivariate import (
-    Monomials, Series, add, compose, composition_cost, expansions, mean, monomials, multiply, product_cost, variable,
+    Monomials,
+    Series,
+    add,
+    compose,
+    composition_cost,
+    expansions,
+    mean,
+    monomials,
+    multiply,
+    product_cost,
+    variable,
 )  # fmt: skip
 from .networks import Leaf, Network
 
@@ -25,17 +35,24 @@ from .networks import Leaf, Network
 class Form:
     """A part up to the names of its leaves: an activation over children, each with the variables that it depends on.
 
-    ``variables``: on how many leaves it depends, of those that are kept apart.  A leaf has no activation.
+    ``variables``: on how many leaves it depends, of those that are kept apart.  A leaf has a dimension and no
+    activation.
     """
 
     activation: object
     children: tuple[tuple["Form", tuple[int, ...]], ...]
     variables: int
+    dim: int | None = None
 
     @property
     def is_leaf(self) -> bool:
         """Whether this is an input sphere."""
-        return self.activation is None
+        return self.dim is not None
+
+    @property
+    def is_block(self) -> bool:
+        """Whether this is a node of the first layer: all children are leaves."""
+        return not self.is_leaf and all(child.is_leaf for child, _ in self.children)
 
     @cached_property
     def below(self) -> tuple["Form", ...]:
@@ -76,7 +93,7 @@ def positions(net: Network, kept=None) -> list[Position]:
         if isinstance(part, Leaf):
             leaves = (part,) if part in kept else ()
             children: tuple = ()
-            key: object = len(leaves)
+            key: object = len(leaves), part.dim
         else:
             below = [found[child] for child in part.children]
             leaves = tuple(dict.fromkeys(leaf for _, own in below for leaf in own))
@@ -84,7 +101,8 @@ def positions(net: Network, kept=None) -> list[Position]:
             children = tuple((form, tuple(place[leaf] for leaf in own)) for form, own in below)
             key = part.activation, tuple((id(form), own) for form, own in children)
         if key not in forms:
-            forms[key] = Form(getattr(part, "activation", None), children, len(leaves))
+            activation, dim = (getattr(part, name, None) for name in ("activation", "dim"))
+            forms[key] = Form(activation, children, len(leaves), dim)
         found[part] = forms[key], leaves
     return [Position(part, *found[part]) for part in net.positions]
 
@@ -183,9 +201,7 @@ def _scaled(row: tuple, scale: float) -> np.ndarray:
 
 def ray_cost(form: Form, degree: int, length: int) -> int:
     """Number of products of terms in `ray_expand`."""
-    pairs = sum(
-        4 * sum(product_cost(f.variables, d) for d in range(degree + 1)) + 2 * length for f in form.below
-    )
+    pairs = sum(4 * sum(product_cost(f.variables, d) for d in range(degree + 1)) + 2 * length for f in form.below)
     return pairs * length**2 // 2
 
 
@@ -256,8 +272,9 @@ def _ray_compose(table: Monomials, inner: np.ndarray, rows) -> list:
 # exponents -------------------------------------------------------------------------------------------
 
 
-def least_exponents(form: Form, order: int, tangent: bool, fan_in) -> np.ndarray:
-    r"""Exponents of the coefficients of all monomials where each mean over ``w`` children is ``fan_in(w)``.
+def least_exponents(form: Form, order: int, tangent: bool, edge) -> np.ndarray:
+    r"""Exponents of the coefficients of all monomials where a child enters the mean with the exponent
+    ``edge(parent, child)``.
 
     The arithmetic is (min, +); ``inf`` where a coefficient is zero.  Cost: a product for every order and form, of the
     cost of those of `expand`.
@@ -274,12 +291,11 @@ def least_exponents(form: Form, order: int, tangent: bool, fan_in) -> np.ndarray
             row[table.starts[1] : table.starts[2]] = 0.0
             done[part] = row, row
             continue
-        step = fan_in(len(part.children))
         inner, outer = np.full(len(table), inf), np.full(len(table), inf)
         for child, own in part.children:
             places = monomials(child.variables, order).places(table, own)
             for total, values in zip((inner, outer), done[child]):
-                np.minimum.at(total, places, values + step)
+                np.minimum.at(total, places, values + edge(part, child))
         inner[0] = inf
         outer[0] = 0.0 if any(constants[child][1] > 0 for child, _ in part.children) else inf
         rows = taylor(part, order)
@@ -359,7 +375,7 @@ class _States:
 
 
 def _reached(form: Form, own: tuple, tangent: bool, states: _States, top: int, done: dict) -> frozenset:
-    """States of the monomials of a form whose variables are the leaves ``own``: of the kernel, or the tangent kernel."""
+    """States of the monomials of a form on the leaves ``own``: of the kernel, or of the tangent kernel."""
     key = form, own, tangent
     if key in done:
         return done[key]

@@ -12,6 +12,7 @@ and the linear readout averages over positions: NNGP = mean ``K``, NTK = mean ``
 top, so ``T = 1 + depth`` where all correlations are 1.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,7 +88,7 @@ def network(positions, *, head: str = "flatten", activation: Activation = relu) 
     """
     positions = _parts("positions", positions)
     head = _check.choice("head", head, HEADS)
-    call = f"network([{', '.join(map(_expression, positions))}]"
+    call = f"network([{_expressions(positions)}]"
     if head == "dense":
         positions = (Node(positions, _activation(activation)),)
         call += f", head='dense'{_named(activation)}"
@@ -157,6 +158,65 @@ def cnn(
     return Network(tuple(layer), call, head)
 
 
+def overlapping_cnn(
+    dim: int,
+    leaves: int,
+    filters: Sequence[int],
+    *,
+    circular: bool = True,
+    activation: Activation = relu,
+    head: str = "flatten",
+) -> "Network":
+    r"""A convolutional network of stride 1 over a row of leaves: neighbouring filters share children.
+
+    The networks of the CNTK and CGPK papers [Arora2019; Geifman2022], with pixels on :math:`S^{dim-1}`.
+
+    Parameters
+    ----------
+    dim
+        Dimension of each leaf (a pixel with its channels).
+    leaves
+        Number of leaves in the row; eigenvalues need 16 or fewer.
+    filters
+        ``(q1, q2, ...)``: sizes of the filters, each followed by the activation.
+    circular
+        Whether the row closes to a ring, so that every layer has as many positions as there are leaves.  Otherwise
+        there is no padding, and a filter of size ``q`` leaves ``q - 1`` positions fewer.
+    head
+        ``"flatten"``: linear readout of all positions (the trace of the CNTK papers); ``"pixel"``: of the first one
+        alone, which sees a patch of ``1 + sum(q - 1)`` leaves; ``"dense"``: flatten, dense layer, activation, linear
+        readout.
+
+    Examples
+    --------
+    >>> net = overlapping_cnn(12, 8, (3, 3))
+    >>> net.summary()
+    'overlapping_cnn(12, 8, filters=(3, 3)): 8 leaves of dimension 12, d = 96, depth 2, relu'
+    >>> net.is_tree, len(overlapping_cnn(12, 8, (3, 3), head="pixel").leaves)
+    (False, 5)
+    """
+    dim = _dimension(dim)
+    count = _check.positive_integer("leaves", leaves, "use 2 or more")
+    filters = _check.positive_integers("filters", filters, "drop the layer or use 1")
+    head = _check.choice("head", head, ("flatten", "pixel", "dense"))
+    activation = _activation(activation)
+    width = count if circular else count - sum(filters) + len(filters)
+    if width < 1 or max(filters) > count:
+        raise ValueError(
+            f"filters must fit on {count} leaves, got {filters}; use smaller filters, fewer layers or more leaves"
+        )
+    layer: list = [Leaf(dim) for _ in range(count)]
+    for size in filters:
+        starts = range(count if circular else len(layer) - size + 1)
+        layer = [Node(tuple(layer[(i + j) % len(layer)] for j in range(size)), activation) for i in starts]
+    if head == "dense":
+        layer = [Node(tuple(layer), activation)]
+    call = f"overlapping_cnn({dim}, {count}, filters={filters}" + ("" if circular else ", circular=False")
+    call += ("" if head == "flatten" else f", head={head!r}") + _named(activation) + ")"
+    positions = tuple(layer[:1] if head == "pixel" else layer)
+    return Network(positions, call, "dense" if head == "dense" else "flatten")
+
+
 def _dimension(dim, way_out: str | None = None):
     """A positive integer, or a positive SymPy expression with symbols in it."""
     if not getattr(dim, "free_symbols", None):
@@ -169,11 +229,27 @@ def _dimension(dim, way_out: str | None = None):
     return dim
 
 
-def _expression(part) -> str:
-    """The expression that makes a part anew; parts with several parents are written out each time."""
+def _expressions(parts: tuple) -> str:
+    """The expressions that make parts anew; one with several parents is named where it comes first, ``x0 := leaf(3)``."""
+    parents = Counter(parts)
+    for part in Network(parts, "")._walk():
+        parents.update(getattr(part, "children", ()))
+    names: dict = {}
+    return ", ".join(_expression(part, parents, names) for part in parts)
+
+
+def _expression(part, parents: Counter, names: dict) -> str:
+    if part in names:
+        return names[part]
     if isinstance(part, Leaf):
-        return f"leaf({part.dim})"
-    return f"node([{', '.join(map(_expression, part.children))}]{_named(part.activation)})"
+        text = f"leaf({part.dim})"
+    else:
+        below = ", ".join(_expression(child, parents, names) for child in part.children)
+        text = f"node([{below}]{_named(part.activation)})"
+    if parents[part] == 1:
+        return text
+    names[part] = f"x{len(names)}"
+    return f"({names[part]} := {text})"
 
 
 def _named(activation: Activation) -> str:

@@ -149,8 +149,8 @@ def _add_product(a, b, length, out):
 def even_sums(b, start, ratios, starts, parent, last, run, half, step):
     r"""Sums over the monomials :math:`r + 2 i`, one for each :math:`|i| \le` ``half``.
 
-    ``start`` is the number of ``r``; a factor ``ratios[u, c]`` comes in as the exponent of variable ``u`` is raised from
-    ``r + 2c - 2`` to ``r + 2c``.
+    ``start`` is the number of ``r``; a factor ``ratios[u, c]`` comes in as the exponent of variable ``u``
+    rises from ``r + 2c - 2`` to ``r + 2c``.
     """
     size = starts[half + 1]
     sums = np.zeros(half + 1)

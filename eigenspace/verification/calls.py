@@ -10,7 +10,7 @@ from ..errors import UnsupportedError
 from ..networks import KERNELS, Network
 
 #: makers of networks and their parts; every public function and object of `activations` may stand beside them
-_MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node")
+_MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node", "overlapping_cnn")
 #: arguments of `spectrum` that choose rows or digits and not the kernel
 _CHOICES = ("count", "degree", "min_value", "progress", "ring", "rtol")
 _LONGEST = 1_000_000
