@@ -12,12 +12,13 @@ smallest exponent count: no coefficient is negative, so that none cancels.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import combinations_with_replacement
 from math import factorial, inf, lcm, prod
 
 from ._flint import precision
 from .errors import ConvergenceError, UnsupportedError
-from .graphs import Form, at_zero, is_reached, positions, taylor
+from .graphs import Form, Origin, is_reached, positions
 from .networks import KERNELS, Leaf, Network
 from .rings.leading import Size
 from .shapes import size_exponent
@@ -208,9 +209,10 @@ class _Orders:
 
     def ways(self, pairs: int) -> list[tuple[Leaf, ...]]:
         """All places for pairs: leaves that meet the active ones at some position."""
-        near = [
-            leaf for leaf in self.net.leaves if any({leaf, *self.degrees} <= set(place.leaves) for place in self.places)
-        ]
+        if not pairs:
+            return [()]
+        together = [set(place.leaves) for place in self.places if self.degrees.keys() <= set(place.leaves)]
+        near = [leaf for leaf in self.net.leaves if any(leaf in leaves for leaves in together)]
         ways = list(combinations_with_replacement(near, pairs))
         if len(ways) > _MOST_WAYS:
             raise UnsupportedError(
@@ -219,7 +221,7 @@ class _Orders:
             )
         return ways
 
-    @property
+    @cached_property
     def places(self):
         """The positions with all leaves kept apart."""
         return positions(self.net)
@@ -269,7 +271,7 @@ class _Orders:
         from flint import arb
 
         unit = (0,) * len(self.names)
-        constants, layers = at_zero(form), _layers([form])
+        origin, layers = Origin(form), _layers([form])
         order = sum(box)
         done: dict = {}
         for part in form.below:
@@ -278,6 +280,9 @@ class _Orders:
             if part.is_leaf:
                 leaf = {(1,): {unit: arb(1)}} if part.variables else {}
                 done[part] = leaf, leaf
+                continue
+            if not part.variables:
+                done[part] = tuple({(): {unit: value}} for value in origin.values()[part])
                 continue
             size = self.sizes.fans[layers[part], len(part.children)]
             inner, outer = {}, {}
@@ -291,13 +296,12 @@ class _Orders:
                             key = tuple(place)
                             target[key] = self.add(target.get(key, {}), self.divide(terms, size))
             zero = (0,) * part.variables
-            tangent = sum((constants[child][1] for child, _ in part.children), arb(0)) / len(part.children)
+            tangent = origin.mean_tangent(part)
             if not tangent.is_zero():
                 outer[zero] = {unit: tangent}
-            rows = [[arb(1)] * (order + 1)] * 3 if admissible else taylor(part, order)
-            f, g, h = (
-                self.compose(row, inner, most, zero) if self.tangent or not i else {} for i, row in enumerate(rows)
-            )
+            rows = [[arb(1)] * (order + 1)] * 3 if admissible else origin.taylor(part, order)
+            f = self.compose(rows[0], inner, most, zero)
+            g, h = (self.compose(row, inner, most, zero) if self.tangent else {} for row in rows[1:])
             done[part] = f, self.sum(g, self.product(h, outer, most)) if self.tangent else f
         return done[form][int(self.tangent)].get(box, {})
 

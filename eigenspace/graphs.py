@@ -107,34 +107,41 @@ def positions(net: Network, kept=None) -> list[Position]:
     return [Position(part, *found[part]) for part in net.positions]
 
 
-def at_zero(form: Form) -> dict:
-    """The pairs ``(K, T)`` at uncorrelated inputs of a form and all below it, balls at the working precision."""
-    from flint import arb
+class Origin:
+    """Values and Taylor coefficients of a form, and of all forms below it, at uncorrelated inputs."""
 
-    found: dict = {}
-    for part in form.below:
-        if part.is_leaf:
-            found[part] = arb(0), arb(0)
-        else:
-            kernel, tangent = (_ball_mean(found[child][i] for child, _ in part.children) for i in (0, 1))
-            f, g, h = part.activation.triple("on_ball", kernel)
-            found[part] = f, g + h * tangent
-    return found
+    def __init__(self, form: Form):
+        self._form, self._known = form, {}
+
+    def values(self) -> dict:
+        """The pairs ``(K, T)`` of all forms, balls at the working precision."""
+        from flint import arb, ctx
+
+        if ctx.prec not in self._known:
+            found: dict = {}
+            for part in self._form.below:
+                if part.is_leaf:
+                    found[part] = arb(0), arb(0)
+                else:
+                    kernel, tangent = (_ball_mean(found[child][i] for child, _ in part.children) for i in (0, 1))
+                    f, g, h = part.activation.triple("on_ball", kernel)
+                    found[part] = f, g + h * tangent
+            self._known[ctx.prec] = found
+        return self._known[ctx.prec]
+
+    def mean_tangent(self, part: Form):
+        """The mean of ``T`` over the children of a form."""
+        return _ball_mean(self.values()[child][1] for child, _ in part.children)
+
+    def taylor(self, part: Form, order: int) -> tuple:
+        """Taylor coefficients of the triple of a form's layer, exactly zero or to 64 bits."""
+        centre = lambda: _ball_mean(self.values()[child][0] for child, _ in part.children)  # noqa: E731
+        return expansions(part.activation, centre, order)
 
 
 def _ball_mean(balls):
     balls = list(balls)
     return sum(balls[1:], balls[0]) / len(balls)
-
-
-def taylor(form: Form, order: int) -> tuple:
-    """Taylor coefficients of the triple of a form's layer at uncorrelated inputs, exactly zero or to 64 bits."""
-
-    def centre():
-        values = at_zero(form)
-        return _ball_mean(values[child][0] for child, _ in form.children)
-
-    return expansions(form.activation, centre, order)
 
 
 # coefficients ----------------------------------------------------------------------------------------
@@ -163,6 +170,7 @@ def expand(form: Form, order: int, tangent: bool, done: dict) -> Kernels:
 
     Cost: `expansion_cost`.
     """
+    origin = Origin(form)
     for part in form.below:
         if part in done:
             continue
@@ -176,7 +184,7 @@ def expand(form: Form, order: int, tangent: bool, done: dict) -> Kernels:
         # in units of its largest value, so that no power over- or underflows
         scale = float(np.sum(w.values)) or 1.0
         w = Series(table, w.values / scale, w.slack + 1, 1)
-        rows = [_scaled(row, scale) for row in taylor(part, order)]
+        rows = [_scaled(row, scale) for row in origin.taylor(part, order)]
         if tangent:
             f, g, h = compose(w, rows)
             outer = mean(table, [(k.tangent, own) for k, own in below], weight)
@@ -212,7 +220,7 @@ def ray_expand(form: Form, degree: int, length: int, tangent: bool) -> tuple[Mon
     :math:`|r| + e`: what bounds the terms that `expand` leaves out.  Leaves without a variable have
     :math:`\epsilon = 0`.  Cost: `ray_cost`.
     """
-    done: dict = {}
+    done, origin = {}, Origin(form)
     for part in form.below:
         table = monomials(part.variables, degree)
         if part.is_leaf:
@@ -223,7 +231,7 @@ def ray_expand(form: Form, degree: int, length: int, tangent: bool) -> tuple[Mon
             done[part] = row, row
             continue
         inner, outer = (_ray_mean(part, table, [done[child][i] for child, _ in part.children]) for i in (0, 1))
-        rows = taylor(part, degree + length)
+        rows = origin.taylor(part, degree + length)
         f, g, h = _ray_compose(table, inner, rows if tangent else rows[:1])
         done[part] = f, g + _ray_product(table, h, outer, degree) if tangent else f
     return monomials(form.variables, degree), done[form][1 if tangent else 0]
@@ -281,9 +289,9 @@ def least_exponents(form: Form, order: int, tangent: bool, edge) -> np.ndarray:
     """
     from ._flint import precision
 
+    done, origin = {}, Origin(form)
     with precision(64):
-        constants = at_zero(form)
-    done: dict = {}
+        constants = origin.values()
     for part in form.below:
         table = monomials(part.variables, order)
         if part.is_leaf:
@@ -298,7 +306,7 @@ def least_exponents(form: Form, order: int, tangent: bool, edge) -> np.ndarray:
                 np.minimum.at(total, places, values + edge(part, child))
         inner[0] = inf
         outer[0] = 0.0 if any(constants[child][1] > 0 for child, _ in part.children) else inf
-        rows = taylor(part, order)
+        rows = origin.taylor(part, order)
         f, g, h = (_least_compose(table, inner, row) for row in (rows if tangent else rows[:1] * 3))
         done[part] = f, np.minimum(g, _least_product(table, h, outer, order)) if tangent else f
     return done[form][1 if tangent else 0]

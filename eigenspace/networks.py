@@ -230,7 +230,7 @@ def _dimension(dim, way_out: str | None = None):
 
 
 def _expressions(parts: tuple) -> str:
-    """The expressions that make parts anew; what has several parents is named where it comes first: ``x0 := leaf(3)``."""
+    """The expressions that make parts anew; one with several parents is named where it comes first."""
     parents = Counter(parts)
     for part in Network(parts, "")._walk():
         parents.update(getattr(part, "children", ()))
