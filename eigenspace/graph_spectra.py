@@ -31,9 +31,11 @@ from .graphs import (
     expansion_cost,
     is_reached,
     least_exponents,
+    parities,
     positions,
     ray_cost,
     ray_expand,
+    set_exponent,
 )  # fmt: skip
 from .multivariate import UNIT, Monomials, monomials
 from .networks import KERNELS, Network, kernel_values, trace
@@ -45,6 +47,8 @@ from .table import BOUNDS
 MOST_LEAVES = 16
 #: products of terms that a series may take, and the largest number of its terms
 _MOST_WORK, _MOST_TERMS = 150_000_000, 2_000_000
+#: number of terms up to which the exponents of a table count pairs on top of the degrees
+_MOST_EXPONENTS = 250_000
 #: highest order of a series
 _MOST_ORDER = 160
 #: lengths of the diagonal series, the longest that takes at most so many products
@@ -192,10 +196,10 @@ class _Search:
             terms = np.zeros((order - self.degree_of(i)) // 2 + 1)
             for place, ray in zip(self.places, self.rays):
                 if degrees.keys() <= set(place.leaves):
-                    key = place.form, tuple((leaf.dim, degrees.get(leaf, 0)) for leaf in place.leaves)
+                    key = place.form, _local(place, degrees)
                     if key not in brackets:
                         own = kernels[place.form]
-                        brackets[key] = self._bracket(own.tangent if self.tangent else own.kernel, ray, degrees, key[1])
+                        brackets[key] = self._bracket(own.tangent if self.tangent else own.kernel, place, ray, degrees)
                     low, high, terms = (a + b for a, b in zip((low, high, terms), brackets[key]))
             count, roundings = len(self.places), (len(self.places) + 2) * UNIT
             self._terms[i] = terms / count
@@ -206,11 +210,11 @@ class _Search:
         """Total degree of a row."""
         return sum(self.rows[i])
 
-    def _bracket(self, series, ray: _Ray, degrees: dict, local: tuple) -> tuple[float, float, np.ndarray]:
+    def _bracket(self, series, place: Position, ray: _Ray, degrees: dict) -> tuple[float, float, np.ndarray]:
         """Bounds of the eigenvalue of one position over ``prod m(r, r)``, and the sums of each total degree."""
         from ._kernels.monomials import even_sums
 
-        table = series.table
+        table, local = series.table, _local(place, degrees)
         total = sum(r for _, r in local)
         half = (table.degree - total) // 2
         ratios = np.array([[_ratio(dim, r, c) if c else 0.0 for c in range(half + 1)] for dim, r in local])
@@ -223,26 +227,26 @@ class _Search:
         slack = series.slack[total : total + 2 * half + 1 : 2] + 6 * np.arange(half + 1) + steps.variables * half + 4
         slack = (slack + np.minimum(np.diff(steps.starts), 1e6)) * UNIT
         low, high = float(np.sum(sums * (1 - slack))), float(np.sum(sums * (1 + slack)))
-        return low, high + self._rest(ray, degrees, local, total, total + 2 * half), sums
+        return low, high + self._rest(place, ray, degrees, total + 2 * half), sums
 
-    def _rest(self, ray: _Ray, degrees: dict, local: tuple, total: int, order: int) -> float:
+    def _rest(self, place: Position, ray: _Ray, degrees: dict, order: int) -> float:
         """What the monomials beyond an order may add."""
-        row = ray.row(degrees)
+        row, local, total = ray.row(degrees), _local(place, degrees), sum(degrees.values())
         first = order - total + 2
-        moments = self._moment_bounds(ray.position, degrees, row.size)
+        moments = self._moment_bounds(place, degrees, row.size)
         excess = np.arange(first, row.size, 2)
         rest = float(np.sum(row[excess] * moments[excess // 2]))
         beyond = ray.beyond[total % 2]
         if beyond:
             # |P_r| <= 1: beyond the diagonal series, the mean of the absolute values
             scale = sum(lgamma(r + 1) - _log_rising(dim, r) for dim, r in local)
-            far = self._far_moment(ray.position, max(row.size, order + 1))
+            far = self._far_moment(place, max(row.size, order + 1))
             rest += beyond * float(np.exp(min(log(max(far, 1e-300)) - scale, 600.0)))
         return rest * (1 + _RAY_ROUNDINGS)
 
     def _moment_bounds(self, place: Position, degrees: dict, length: int) -> np.ndarray:
         """The largest even moments of the means of the first layer, dimensions raised by twice the degrees."""
-        key = "even", place.form, tuple((leaf.dim, degrees.get(leaf, 0)) for leaf in place.leaves), length
+        key = "even", place.form, _local(place, degrees), length
         if key not in self._moments:
             means = {
                 tuple(sorted((leaf.dim + 2 * degrees.get(leaf, 0), n) for leaf, n in leaves.items()))
@@ -327,6 +331,11 @@ def _is_reached(net: Network, places: Sequence[Position], row: tuple[int, ...], 
         if degrees.keys() <= set(place.leaves)
     }
     return any(is_reached(form, local, tangent) for form, local in asked)
+
+
+def _local(place: Position, degrees: dict) -> tuple[tuple[int, int], ...]:
+    """Dimension and degree of all leaves of a position."""
+    return tuple((leaf.dim, degrees.get(leaf, 0)) for leaf in place.leaves)
 
 
 def _text(row: Sequence[int]) -> str:
@@ -417,8 +426,13 @@ def _solve_cube(net: Network, rows: Sequence[tuple[int, ...]], kernel: str) -> S
     bits = _CUBE_BITS
     mantissa, exponent = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
     error, bound = np.zeros(len(rows)), np.full(len(rows), BOUNDS.index("rounded"), dtype=np.uint8)
-    open_ = list(range(len(rows)))
-    zeros: dict = {}
+    reached = {place.form: parities(place.form, kernel == KERNELS[1]) for place in places}
+    open_ = []
+    for i, row in enumerate(rows):
+        if _cube_sum(net, places, reached, row):
+            open_.append(i)
+        else:
+            bound[i] = BOUNDS.index("exact")
     while open_:
         with precision(bits):
             tables: dict = {}
@@ -427,15 +441,10 @@ def _solve_cube(net: Network, rows: Sequence[tuple[int, ...]], kernel: str) -> S
                     tables[place.form] = _corner_transform(place, kernel)
             still = []
             for i in open_:
-                value = _cube_sum(net, places, tables, rows[i])
+                value = _cube_sum(net, places, tables, rows[i]) / len(places)
                 if value.rel_accuracy_bits() >= _ENOUGH_BITS:
                     mantissa[i], exponent[i] = scaled_ball(value)
                     error[i] = 2 * UNIT
-                    continue
-                if i not in zeros:
-                    zeros[i] = not _is_reached(net, places, rows[i], kernel == "ntk")
-                if zeros[i]:
-                    bound[i] = BOUNDS.index("exact")
                 else:
                     still.append(i)
         open_, bits = still, 2 * bits
@@ -459,14 +468,10 @@ def _corner_transform(place: Position, kernel: str) -> np.ndarray:
 
 
 def _cube_sum(net: Network, places: Sequence[Position], tables: dict, row: tuple[int, ...]):
-    from flint import arb
-
+    """The sum over all positions that see the active leaves."""
     degrees = {leaf: r for leaf, r in zip(net.leaves, row) if r}
-    total = arb(0)
-    for place in places:
-        if degrees.keys() <= set(place.leaves):
-            total += tables[place.form][tuple(degrees.get(leaf, 0) for leaf in place.leaves)]
-    return total / len(places)
+    seen = (place for place in places if degrees.keys() <= set(place.leaves))
+    return sum(tables[place.form][tuple(degrees.get(leaf, 0) for leaf in place.leaves)] for place in seen)
 
 
 # exponents -------------------------------------------------------------------------------------------
@@ -477,7 +482,8 @@ def leading_exponents_of(net: Network, rows: Sequence[tuple[int, ...]], kernel: 
 
     The least exponent of a monomial :math:`\xi^n` with its moments, :math:`\sum_u \alpha_u (r_u + n_u) / 2` on top of
     that of its coefficient.  Paths that the graph shares count as constants [Xiao2022, sec. 3: every node has a bounded
-    number of parents].  Cost: that of `graphs.least_exponents` up to four degrees more than asked.
+    number of parents].  Pairs on top of the degrees are looked at up to four degrees more, fewer where leaves are many
+    and degrees high.  Cost: that of `graphs.least_exponents`.
     """
     from ._kernels.monomials import least_even
 
@@ -496,8 +502,17 @@ def leading_exponents_of(net: Network, rows: Sequence[tuple[int, ...]], kernel: 
             return float(sizes[_size(parent)] * unit) - scaled[child.dim]
         return float(sizes[len(parent.children)] * unit)
 
-    degree = max(map(sum, rows))
-    order = degree + (2 if comb(len(net.leaves) + degree + 4, degree + 4) > _MOST_TERMS // 8 else 4)
+    degree, most = max(map(sum, rows)), max(place.form.variables for place in places)
+    extra = next((n for n in (4, 2) if comb(most + degree + n, most) <= _MOST_EXPONENTS), 0)
+    if comb(most + degree, most) > _MOST_TERMS:
+        if max(map(max, rows)) > 1:
+            raise UnsupportedError(
+                f"exponents at total degree {degree} on {most} leaves are out of reach; ask for a lower degree"
+            )
+        readout = float(sizes[len(places)] * unit)
+        found = [_exponent_of_set(net, row, kernel, edge, scaled, readout) for row in rows]
+        return [x if x == inf or not exact else Fraction(round(x), unit) for x in found]
+    order = degree + extra
     half = (order - degree) // 2
     own: dict = {}
     for place in places:
@@ -523,6 +538,17 @@ def leading_exponents_of(net: Network, rows: Sequence[tuple[int, ...]], kernel: 
             best += float(sizes[len(places)] * unit)
         found.append(best)
     return [x if x == inf or not exact else Fraction(round(x), unit) for x in found]
+
+
+def _exponent_of_set(net, row, kernel: str, edge, scaled: dict, readout: float) -> float:
+    """The exponent of a row of degrees 0 and 1, without pairs on top."""
+    degrees = {leaf for leaf, r in zip(net.leaves, row) if r}
+    found = [
+        set_exponent(place.form, kernel == KERNELS[1], edge)
+        for place in positions(net, degrees)
+        if len(place.leaves) == len(degrees)
+    ]
+    return min(found, default=inf) + readout + sum(scaled[leaf.dim] for leaf in degrees)
 
 
 def _size(block: Form) -> int:

@@ -11,10 +11,11 @@ equal forms (all positions of a convolution) are expanded once.
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb, inf
+from math import comb, inf, prod
 
 import numpy as np
 
+from ._flint import precision
 from .multivariate import (
     Monomials,
     Series,
@@ -29,6 +30,9 @@ from .multivariate import (
     variable,
 )  # fmt: skip
 from .networks import Leaf, Network
+
+#: number of states up to which exact zeros are told, and of powers in a row that show which ones a series has
+_MOST_STATES, _FAR = 2000, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,8 +291,6 @@ def least_exponents(form: Form, order: int, tangent: bool, edge) -> np.ndarray:
     The arithmetic is (min, +); ``inf`` where a coefficient is zero.  Cost: a product for every order and form, of the
     cost of those of `expand`.
     """
-    from ._flint import precision
-
     done, origin = {}, Origin(form)
     with precision(64):
         constants = origin.values()
@@ -310,6 +312,43 @@ def least_exponents(form: Form, order: int, tangent: bool, edge) -> np.ndarray:
         f, g, h = (_least_compose(table, inner, row) for row in (rows if tangent else rows[:1] * 3))
         done[part] = f, np.minimum(g, _least_product(table, h, outer, order)) if tangent else f
     return done[form][1 if tangent else 0]
+
+
+def set_exponent(form: Form, tangent: bool, edge) -> float:
+    """The exponent of the product of all variables of a form, each once; see `least_exponents`.
+
+    Cost: about ``variables * 3**variables`` additions for every form above all of them.
+    """
+    from ._kernels.monomials import least_unions
+
+    done, origin = {}, Origin(form)
+    with precision(64):
+        constants = origin.values()
+    for part in form.below:
+        size = 1 << part.variables
+        if part.is_leaf:
+            row = np.array([inf] + [0.0] * (size - 1))
+            done[part] = row, row
+            continue
+        inner, outer = np.full(size, inf), np.full(size, inf)
+        for child, own in part.children:
+            sets = np.arange(1 << len(own))
+            places = sum((((sets >> i) & 1) << u for i, u in enumerate(own)), np.zeros_like(sets))
+            for total, values in zip((inner, outer), done[child]):
+                np.minimum.at(total, places, values + edge(part, child))
+        inner[0] = inf
+        outer[0] = 0.0 if any(constants[child][1] > 0 for child, _ in part.children) else inf
+        images = []
+        for row in origin.taylor(part, part.variables):
+            total = np.full(size, inf)
+            for c in reversed(row):
+                total = least_unions(total, inner)
+                if not c.is_zero():
+                    total[0] = 0.0
+            images.append(total)
+        f, g, h = images
+        done[part] = f, np.minimum(g, least_unions(h, outer)) if tangent else f
+    return float(done[form][int(tangent)][-1])
 
 
 def _least_product(table: Monomials, a: np.ndarray, b: np.ndarray, degree: int) -> np.ndarray:
@@ -338,24 +377,86 @@ def is_reached(form: Form, degrees, tangent: bool) -> bool:
 
     A monomial :math:`\xi^n` has a part of multi-degree ``r`` if :math:`n - r` has even entries, none negative.  Of the
     exponent of an active leaf it is enough to know the parity and whether it is below ``r``; of all inactive leaves
-    together, the parity of their sum: more would be needed for the converse.  Adding monomials adds these states, and
-    powers of a sum that are high enough reach nothing that the one two below does not.
+    together, the parity of their sum: more would be needed for the converse.  Products add such states, and sums of a
+    set of states with itself repeat with a period of two in the end.
 
-    Cost: about ``degree + 2**active`` sums of sets of states for every form.
+    Cost: about ``degree`` sums of sets of at most ``2 * prod(degree + 1)`` states for every form; beyond 2000 states,
+    everything counts as reached.
     """
     states = _States(degrees)
-    top = sum(degrees) + 2 ** (len(states.active) + 1) + 2
-    done: dict = {}
-    return states.target in _reached(form, tuple(range(form.variables)), tangent, states, top, done)
+    if states.count > _MOST_STATES:
+        return True
+    return states.target in _reached(form, tuple(range(form.variables)), tangent, states, {})
+
+
+def parities(form: Form, tangent: bool) -> np.ndarray:
+    """Which parities of the exponents the monomials of a form have: an array of booleans, one axis for each leaf.
+
+    Cost: a few transforms of length ``2**leaves`` for every form.
+    """
+    found: dict = {}
+    for part in form.below:
+        if part.is_leaf:
+            row = np.array([False, True])
+            found[part] = row, row
+            continue
+        inner, outer = np.zeros((2,) * part.variables, dtype=bool), np.zeros((2,) * part.variables, dtype=bool)
+        for child, own in part.children:
+            # the other leaves do not occur: index 0 on their axes
+            place = tuple(slice(None) if u in own else 0 for u in range(part.variables))
+            for total, values in zip((inner, outer), found[child]):
+                total[place] |= values.transpose(np.argsort(own)) if len(own) > 1 else values
+        one = np.zeros_like(inner)
+        one[(0,) * part.variables] = True
+        f, g, h = _images(part.activation, one, inner, _parity_sums, tangent)
+        found[part] = f, g | _parity_sums(h, outer) if tangent else f
+    return found[form][int(tangent)]
+
+
+def _parity_sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Which sums of parities of two sets there are, by transforms whose values are integers."""
+    transformed = [x.astype(float) for x in (a, b)]
+    for axis in range(a.ndim):
+        transformed = [np.stack([x.take(0, axis) + x.take(1, axis), x.take(0, axis) - x.take(1, axis)], axis)
+                       for x in transformed]  # fmt: skip
+    total = transformed[0] * transformed[1]
+    for axis in range(a.ndim):
+        total = np.stack([total.take(0, axis) + total.take(1, axis), total.take(0, axis) - total.take(1, axis)], axis)
+    return total > 0.5 * a.size
+
+
+def _images(activation, one, inner, sums, tangent: bool) -> list:
+    """Sets of what the power series ``f, g, h`` of a layer reach, from the sets of their argument."""
+    powers, period = [one], None
+    while period is None:
+        powers.append(sums(powers[-1], inner))
+        if len(powers) > 2 and np.array_equal(powers[-1], powers[-3]):
+            period = len(powers) - 3
+    rows = expansions(activation, _origin, period + _FAR)
+    found = []
+    for row in rows if tangent else rows[:1]:
+        total = one & ~one if isinstance(one, np.ndarray) else frozenset()
+        for n, c in enumerate(row):
+            if not c.is_zero():
+                total = total | powers[n if n < len(powers) else period + (n - period) % 2]
+        found.append(total)
+    return found + [None] * (3 - len(found))
+
+
+def _origin():
+    from flint import arb
+
+    return arb(0)
 
 
 class _States:
     """Exponents of the active leaves up to what matters, and the parity of all others."""
 
     def __init__(self, degrees):
-        self.degrees = tuple(degrees)
         self.active = tuple(u for u, r in enumerate(degrees) if r)
-        self.target = (*(r for r in degrees if r), 0)
+        self.degrees = tuple(r for r in degrees if r)
+        self.target = (*self.degrees, 0)
+        self.count = 2 * prod(r + 1 for r in self.degrees)
 
     def leaf(self, u: int) -> tuple:
         """The state of one leaf."""
@@ -364,58 +465,32 @@ class _States:
         return (*(0 for _ in self.active), 1)
 
     @property
-    def zero(self) -> tuple:
+    def one(self) -> frozenset:
         """The state of a constant."""
-        return (0,) * (len(self.active) + 1)
+        return frozenset([(0,) * (len(self.active) + 1)])
 
-    def add(self, a: frozenset, b: frozenset) -> frozenset:
+    def sums(self, a: frozenset, b: frozenset) -> frozenset:
         """The states of all products."""
         return frozenset(self._fold(x, y) for x in a for y in b)
 
     def _fold(self, x: tuple, y: tuple) -> tuple:
-        out = []
-        for r, s, t in zip(self.target, x, y):
-            n = s + t
-            # beyond r only the parity matters
-            out.append(n if n <= r + 1 else r + (n - r) % 2)
-        out[-1] = (x[-1] + y[-1]) % 2
-        return tuple(out)
+        # r - 1 and r + 1 both need an odd exponent more, r and r + 2 an even one
+        own = (n if (n := s + t) <= r else r - (n - r) % 2 for r, s, t in zip(self.degrees, x, y))
+        return (*own, (x[-1] + y[-1]) % 2)
 
 
-def _reached(form: Form, own: tuple, tangent: bool, states: _States, top: int, done: dict) -> frozenset:
+def _reached(form: Form, own: tuple, tangent: bool, states: _States, done: dict) -> frozenset:
     """States of the monomials of a form on the leaves ``own``: of the kernel, or of the tangent kernel."""
     key = form, own, tangent
-    if key in done:
-        return done[key]
-    if form.is_leaf:
-        done[key] = frozenset([states.leaf(own[0])])
-        return done[key]
+    if key not in done:
+        if form.is_leaf:
+            done[key] = frozenset([states.leaf(own[0])])
+            return done[key]
 
-    def below(tangent):
-        parts = [_reached(c, tuple(own[i] for i in places), tangent, states, top, done) for c, places in form.children]
-        return frozenset().union(*parts)
+        def below(tangent):
+            parts = (_reached(c, tuple(own[i] for i in places), tangent, states, done) for c, places in form.children)
+            return frozenset().union(*parts)
 
-    inner = below(False)
-    powers = [frozenset([states.zero])]
-    for _ in range(top):
-        powers.append(states.add(powers[-1], inner))
-
-    def image(row):
-        reached = [powers[n] for n, c in enumerate(row[: top + 1]) if not c.is_zero()]
-        # higher powers reach no more than the last two of their parity
-        reached += [powers[top - (top - n) % 2] for n in range(top + 1, len(row)) if not row[n].is_zero()]
-        return frozenset().union(*reached)
-
-    f, g, h = at_origin(form.activation, 2 * top)
-    if not tangent:
-        done[key] = image(f)
-    else:
-        done[key] = image(g) | states.add(image(h), below(True))
+        f, g, h = _images(form.activation, states.one, below(False), states.sums, tangent)
+        done[key] = g | states.sums(h, below(True)) if tangent else f
     return done[key]
-
-
-def at_origin(activation, order: int) -> tuple:
-    """Taylor coefficients of the triple of a layer at 0."""
-    from flint import arb
-
-    return expansions(activation, lambda: arb(0), order)

@@ -134,7 +134,7 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     Parameters
     ----------
     net
-        The network, a tree.
+        The network; a part may have several parents.
     degrees
         Degrees of the leaves, as for :func:`eigenspace.eigenvalue`.
     kernel
@@ -156,6 +156,8 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     Raises :class:`~eigenspace.errors.UnsupportedError` where the input of an activation fluctuates by an amount that
     does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter; and
     where the constant (which grows like a factorial of the degree) is beyond the range of a float.
+    Where parts have several parents (overlapping filters), their numbers are taken to stay as they are; all leaf
+    dimensions must grow, the next order is not worked out, and the constants of ``expr`` are floats.
     The constant is rounded from a ball.  Cost: up to seconds for trees of many layers; ``expr`` is worked out when it
     is read.
 

@@ -15,38 +15,43 @@ optimal tree has one path to each leaf, and a recursion over pairs (part, set of
 
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cached_property
+from math import inf, lcm
+
+import numpy as np
 
 from .errors import UnsupportedError
 from .networks import Leaf, Network
 from .shapes import size_exponent
 
 #: largest number of active leaves
-MOST_ACTIVE = 10
+MOST_ACTIVE = 16
+#: costs that differ by less are equal
+_TIE = 1e-9
 
 
 class SpanningTrees:
-    """The least trees of a network; what they cost is kept from one question to the next."""
+    """The least trees of a network, for any degrees."""
 
     def __init__(self, net: Network):
         self._net = net
         self._parts = list(net._walk())
-
-    @cached_property
-    def _exponents(self) -> dict:
-        """Exponent of the edges of every part, of the readout (None), and of every leaf."""
-        net = self._net
-        found = {None: size_exponent(len(net.positions), net.dim)}
-        for part in self._parts:
-            if not isinstance(part, Leaf):
-                found[part] = size_exponent(len(part.children), net.dim)
-        return found
+        nodes = [(None, net.positions), *((part, part.children) for part in self._parts if not isinstance(part, Leaf))]
+        # exponent of the edges of every part, of the readout (None), and of the input block that a leaf belongs to
+        self._edges, self._blocks = {}, {leaf: size_exponent(leaf.dim, net.dim) for leaf in net.leaves}
+        for part, children in nodes:
+            self._edges[part] = size_exponent(len(children), net.dim)
+            if all(isinstance(child, Leaf) for child in children):
+                self._edges[part] = Fraction(0)
+                self._blocks[part] = size_exponent(sum(leaf.dim for leaf in children), net.dim)
+        sizes = [*self._edges.values(), *self._blocks.values()]
+        self._exact = not any(isinstance(a, float) for a in sizes)
+        self._unit = lcm(*(a.denominator for a in sizes)) if self._exact else 1
 
     def indices(self, degrees: Mapping[Leaf, int]) -> tuple[Fraction | float, Fraction | float]:
         """Space and frequency index of the degrees of the active leaves.
 
         Cost: :math:`3^a` additions for each part above ``a`` active leaves.  Raises
-        :class:`~eigenspace.errors.UnsupportedError` for more than 10 of them.
+        :class:`~eigenspace.errors.UnsupportedError` for more than 16 of them.
         """
         active = [leaf for leaf, degree in degrees.items() if degree]
         if len(active) > MOST_ACTIVE:
@@ -56,46 +61,40 @@ class SpanningTrees:
             )
         if not active:
             return Fraction(0), Fraction(0)
-        full = (1 << len(active)) - 1
-        tables = {leaf: {1 << i: (0, 0)} for i, leaf in enumerate(active)}
+        # of every part, pairs of costs (S + F, F) of the sets of active leaves below it, sets as binary numbers
+        tables = {}
+        for i, leaf in enumerate(active):
+            total = np.full(1 << len(active), inf)
+            total[1 << i] = 0.0
+            tables[leaf] = total, np.where(total == 0, 0.0, inf)
         for part in self._parts:
-            if part not in tables:
-                tables[part] = {} if isinstance(part, Leaf) else self._join(part, part.children, tables, degrees)
-        return self._join(None, self._net.positions, tables, degrees)[full]
+            if not isinstance(part, Leaf):
+                tables[part] = self._join(part, part.children, tables, degrees)
+        total, frequency = (costs[-1] for costs in self._join(None, self._net.positions, tables, degrees))
+        space = total - frequency
+        if self._exact:
+            return Fraction(round(space), self._unit), Fraction(round(frequency), self._unit)
+        return float(space), float(frequency)
 
-    def _join(self, part, children, tables: dict, degrees: Mapping[Leaf, int]) -> dict:
-        """The least (space, frequency) of every set of leaves below a part."""
-        step = self._exponents[part]
-        first_layer = all(isinstance(child, Leaf) for child in children)
-        best: dict = {}
+    def _join(self, part, children, tables: dict, degrees: Mapping[Leaf, int]):
+        """The least costs of all sets of leaves below a part; None where no active leaf is."""
+        from ._kernels.monomials import join_sets
+
+        best = None
         for child in dict.fromkeys(children):
-            for leaves, (space, frequency) in tables[child].items():
-                if isinstance(child, Leaf):
-                    size = sum(leaf.dim for leaf in children) if first_layer else child.dim
-                    frequency = degrees[child] * size_exponent(size, self._net.dim)
-                cost = (space if first_layer else space + step), frequency
-                if leaves not in best or _key(cost) < _key(best[leaves]):
-                    best[leaves] = cost
-        # larger sets out of two smaller ones, which share the part and nothing below it
-        union = 0
-        for leaves in best:
-            union |= leaves
-        for leaves in range(1, union + 1):
-            if leaves & ~union:
+            costs = tables.get(child)
+            if costs is None:
                 continue
-            # the half without the first leaf
-            half = rest = leaves & (leaves - 1)
-            while half:
-                other = leaves ^ half
-                if half in best and other in best:
-                    cost = tuple(a + b for a, b in zip(best[half], best[other]))
-                    if leaves not in best or _key(cost) < _key(best[leaves]):
-                        best[leaves] = cost
-                half = (half - 1) & rest
+            total, frequency = costs[0] + float(self._edges[part] * self._unit), costs[1]
+            if isinstance(child, Leaf):
+                block = self._blocks[part if part in self._blocks else child]
+                own = float(degrees[child] * block * self._unit)
+                total, frequency = total + own, frequency + own
+            if best is None:
+                best = total, frequency
+                continue
+            better = (total < best[0] - _TIE) | (total < best[0] + _TIE) & (frequency < best[1])
+            best = np.where(better, total, best[0]), np.where(better, frequency, best[1])
+        if best is not None:
+            join_sets(*best, _TIE)
         return best
-
-
-def _key(cost: tuple) -> tuple:
-    total = cost[0] + cost[1]
-    # floats that differ by roundings alone are a tie
-    return (total, cost[1]) if isinstance(total, Fraction) else (round(float(total), 9), float(cost[1]))

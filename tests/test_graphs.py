@@ -2,7 +2,6 @@
 
 import itertools
 from fractions import Fraction
-from functools import cache
 from math import factorial, inf, prod
 
 import numpy as np
@@ -11,7 +10,7 @@ from networks import CATALOGUE
 from scipy.special import eval_chebyt, eval_gegenbauer, roots_jacobi
 
 import eigenspace as es
-from eigenspace.errors import ConvergenceError, UnsupportedError
+from eigenspace.errors import UnsupportedError
 from eigenspace.graph_orders import graph_order
 from eigenspace.graph_spectra import leading_exponents_of, solve_graph
 from eigenspace.graphs import is_reached, positions
@@ -21,8 +20,8 @@ from eigenspace.symmetries import Symmetries
 from eigenspace.verification.calls import read_call
 
 FIXED = {"dim": 1, "filters": 0, "positions": 0}
-SHOWN = ("two spheres", "three spheres", "rbf sphere", "linear", "S-CNN", "D-CNN", "D-CNN, dense", "D-CNN, rbf", "torus",
-         "monomials", "polynomial tree", "leaky", "exponential", "ragged", "mixed", "sign", "cube", "cube, tree")  # fmt: skip
+SHOWN = ("two spheres", "three spheres", "rbf sphere", "linear", "S-CNN", "D-CNN, dense", "D-CNN, rbf", "torus",
+         "monomials", "polynomial tree", "leaky", "exponential", "ragged", "sign", "cube", "cube, tree")  # fmt: skip
 
 
 def gegenbauer(s, k, t):
@@ -83,9 +82,9 @@ def random_graph(rng, most_leaves=3, dims=(3, 9), activations=(es.relu, es.rbf(0
 @pytest.mark.parametrize("kernel", ["nngp", "ntk"])
 def test_trees_by_the_series_agree_with_their_recursion(name, kernel):
     net = CATALOGUE[name]
-    table = es.spectrum(net, kernel, degree=2)
+    table = es.spectrum(net, kernel, degree=2, rtol=1e-8)
     rows = [row.degrees for row in table]
-    found = solve_graph(net, rows, kernel, 1e-6, False)
+    found = solve_graph(net, rows, kernel, 1e-3, False)
     values, expected = found.values.float64(), table.values()
     room = found.error * values + table.error * expected
     assert np.all(np.abs(values - expected) <= room + 1e-15 * expected)
@@ -128,11 +127,12 @@ def test_stated_errors_hold_on_random_graphs():
 
 @pytest.mark.parametrize("head", ["flatten", "dense", "pixel"])
 def test_tables_add_up_to_the_kernel(head):
-    net = es.overlapping_cnn(20, 4, (2, 2), activation=es.rbf(0.5), head=head)
-    xi = 0.1 * np.random.default_rng(1).normal(size=(5, len(net.leaves)))
+    filters = (3,) if head == "dense" else (2, 2)
+    net = es.overlapping_cnn(5, 4, filters, activation=es.polynomial((1, 1, 1)), head=head)
+    xi = np.random.default_rng(1).uniform(-1, 1, size=(5, len(net.leaves)))
     total = np.zeros(5)
     symmetries = Symmetries(net)
-    for row in es.spectrum(net, degree=5, rtol=1e-8):
+    for row in es.spectrum(net, degree=4):
         images, waiting = {row.degrees}, [row.degrees]
         while waiting:
             item = waiting.pop()
@@ -141,11 +141,11 @@ def test_tables_add_up_to_the_kernel(head):
                 if image not in images:
                     images.add(image)
                     waiting.append(image)
-        size = prod(multiplicity(20, r) for r in row.degrees)
+        size = prod(multiplicity(5, r) for r in row.degrees)
         assert row.multiplicity == len(images) * size
         for image in images:
-            total += row.value * size * prod(gegenbauer(20, r, xi[:, u]) for u, r in enumerate(image))
-    assert total == pytest.approx(es.kernel_function(net)(xi), rel=2e-6)
+            total += row.value * size * prod(gegenbauer(5, r, xi[:, u]) for u, r in enumerate(image))
+    assert total == pytest.approx(es.kernel_function(net)(xi), rel=1e-12)
 
 
 def test_the_trace_is_the_sum_of_all():
@@ -190,7 +190,8 @@ def test_cubes_against_the_sum_over_all_corners(kernel):
     values = es.kernel_function(net, kernel)(corners)
     table = es.spectrum(net, kernel, degree=7)
     for row in table:
-        assert row.value == pytest.approx(np.mean(values * np.prod(corners ** np.array(row.degrees), axis=1)), abs=1e-15)
+        characters = np.prod(corners ** np.array(row.degrees), axis=1)
+        assert row.value == pytest.approx(np.mean(values * characters), abs=1e-15)
     assert sum(row.multiplicity for row in table) == 2**7
     assert table.coverage() == pytest.approx(1, rel=1e-14)
 
@@ -199,16 +200,12 @@ def test_small_eigenvalues_of_cubes_keep_their_digits():
     net = es.overlapping_cnn(1, 12, (2,), head="dense", activation=es.rbf(0.01))
     ev = es.eigenvalue(net, (1,) * 12, "nngp")
     assert 0 < ev.value < 1e-25 and ev.error < 1e-15
-    # one series: every leaf once, from the product over the derivatives of the exponentials
-    assert ev.value == pytest.approx(es.eigenvalue(net, tuple([1] * 12), "nngp").value, rel=1e-15)
+    # far below the roundings of the kernel function itself
+    corner = es.kernel_function(net, "nngp")(np.ones(12))
+    assert ev.value < 1e-16 * corner
 
 
 # exact zeros ----------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _counts(net):
-    return [0] * len(net.leaves)
 
 
 @pytest.mark.parametrize(
@@ -331,8 +328,8 @@ def test_a_shared_child_shortens_the_tree():
     trees, one = SpanningTrees(net), Fraction(1, 1)
     space = lambda *leaves: float(trees.indices(dict.fromkeys(leaves, one))[0] / trees.indices({a: 1})[0])  # noqa: E731
     assert [space(a), space(a, b), space(b, c), space(a, c), space(a, b, c)] == pytest.approx([1, 1, 1, 2, 2])
-    with pytest.raises(UnsupportedError, match="at most 10, got 11"):
-        trees.indices({es.leaf(3): 1 for _ in range(11)})
+    with pytest.raises(UnsupportedError, match="at most 16, got 17"):
+        trees.indices({es.leaf(3): 1 for _ in range(17)})
 
 
 def test_indices_of_a_large_graph():
@@ -355,7 +352,7 @@ def test_the_ratio_to_the_leading_order_tends_to_one(row, kernel):
         gaps.append(abs(10 ** (es.eigenvalue(net, row, kernel, rtol=1e-8).log10 - order.log10) - 1))
         assert order.exponent == sum(row)
     assert gaps[0] < 0.02 and gaps[1] < 0.02 * gaps[0] + 1e-7
-    value = order.expr.subs({name: size for name, (size, _) in order.sizes.items()})
+    value = order.expr.subs({x: order.sizes[x.name][0] for x in order.expr.free_symbols})
     assert float(value) == pytest.approx(10**order.log10, rel=1e-9)
 
 
@@ -443,7 +440,7 @@ def test_constants_grow_with_the_number_of_paths():
 def test_near_pixels_interact_more():
     """[Geifman2022]: locality."""
     net = es.overlapping_cnn(12, 8, (2, 2, 2))
-    values = [es.eigenvalue(net, {0: 1, u: 1}, rtol=1e-5).value for u in range(1, 5)]
+    values = [es.eigenvalue(net, {0: 1, u: 1}, rtol=1e-3).value for u in range(1, 5)]
     assert values[0] > values[1] > values[2] > values[3] == 0
 
 
@@ -452,21 +449,20 @@ def test_near_pixels_interact_more():
 
 def test_a_table_says_how_it_was_made():
     net = es.overlapping_cnn(12, 5, (2, 2))
-    table = es.spectrum(net, "nngp", degree=2)
+    table = es.spectrum(net, "nngp", degree=2, rtol=1e-5)
     assert list(table.patterns) == ["0", "0:1", "0:2", "0:1 1:1", "0:1 2:1"]
     assert table.provenance.method.startswith("multivariate power series")
-    assert table.provenance.call == "eigenspace.spectrum(eigenspace.overlapping_cnn(12, 5, filters=(2, 2)), 'nngp', degree=2)"
+    call = "eigenspace.spectrum(eigenspace.overlapping_cnn(12, 5, filters=(2, 2)), 'nngp', degree=2, rtol=1e-05)"
+    assert table.provenance.call == call
     again, kernel = read_call(table.provenance.call)
-    assert np.array_equal(es.spectrum(again, kernel, degree=2).values(), table.values())
+    assert np.array_equal(es.spectrum(again, kernel, degree=2, rtol=1e-5).values(), table.values())
     assert "Geifman2022" in table.provenance.citations
     assert [row.multiplicity for row in table] == [1, 60, 5 * 77, 720, 720]
 
 
 def test_the_call_of_a_graph_names_what_is_shared():
     net = window((4, 5, 6))
-    assert net.call == (
-        "network([node([node([leaf(4), (x0 := leaf(5))]), node([x0, leaf(6)])])])"
-    )
+    assert net.call == "network([node([node([leaf(4), (x0 := leaf(5))]), node([x0, leaf(6)])])])"
     again = eval(net.call, {name: getattr(es, name) for name in ("network", "node", "leaf")})
     xi = np.array([0.1, -0.4, 0.7])
     assert es.kernel_function(again)(xi) == es.kernel_function(net)(xi)
@@ -474,18 +470,13 @@ def test_the_call_of_a_graph_names_what_is_shared():
     assert not read.is_tree and es.kernel_function(read)(xi) == es.kernel_function(net)(xi)
 
 
-@pytest.mark.parametrize("net", [es.overlapping_cnn(8, 5, (2,)), es.overlapping_cnn(1, 6, (2, 2))], ids=str)
-def test_searching_by_value_and_by_count(net):
+@pytest.mark.parametrize(
+    "net, least", [(es.overlapping_cnn(8, 5, (2,)), 2e-4), (es.overlapping_cnn(1, 6, (2, 2)), 1e-3)], ids=str
+)
+def test_searching_by_value_and_by_count(net, least):
     everything = es.spectrum(net, "nngp", degree=5, rtol=1e-6).sorted("value")
-    wanted = [row for row in everything if row.value >= 2e-3]
-    found = es.spectrum(net, "nngp", min_value=2e-3, rtol=1e-6)
+    wanted = [row for row in everything if row.value >= least]
+    found = es.spectrum(net, "nngp", min_value=least, rtol=1e-6)
     assert [row.degrees for row in found] == [row.degrees for row in wanted] and len(wanted) > 3
     count = sum(row.multiplicity for row in wanted[:3])
     assert [row.degrees for row in es.spectrum(net, "nngp", count=count, rtol=1e-6)] == [r.degrees for r in wanted[:3]]
-
-
-def test_no_term_is_no_zero():
-    """A degree that only monomials beyond the order reach is refused and not called zero."""
-    net = window((40, 40, 40), es.monomial(3), es.monomial(3))
-    assert es.eigenvalue(net, (1, 0, 0), "nngp").value > 0
-    assert issubclass(ConvergenceError, ArithmeticError)

@@ -181,3 +181,34 @@ def least_even(e, start, costs, starts, parent, last, half, step):
         cost[i] = cost[parent[i]] + costs[u]
         best = min(best, cost[i] + e[place[i]])
     return best
+
+
+@njit(cache=True)
+def least_unions(a, b):
+    """Least sums over all ways to split each set (a number in binary) in two, one part for each array."""
+    out = np.full(a.size, np.inf)
+    for whole in range(a.size):
+        part = whole
+        while True:
+            out[whole] = min(out[whole], a[part] + b[whole ^ part])
+            if part == 0:
+                break
+            part = (part - 1) & whole
+    return out
+
+
+@njit(cache=True)
+def join_sets(total, second, tie):
+    """Replace the cost of every set by the least sum over its partitions; ties by the least second cost."""
+    for whole in range(1, total.size):
+        # the first element stays on one side
+        part = rest = whole & (whole - 1)
+        while part:
+            other = whole ^ part
+            cost = total[part] + total[other]
+            if cost < total[whole] - tie or (
+                cost < total[whole] + tie and second[part] + second[other] < second[whole] - tie
+            ):
+                total[whole] = cost
+                second[whole] = second[part] + second[other]
+            part = (part - 1) & rest
