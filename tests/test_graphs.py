@@ -6,7 +6,6 @@ from math import factorial, inf, prod
 
 import numpy as np
 import pytest
-from networks import CATALOGUE
 from scipy.special import eval_chebyt, eval_gegenbauer, roots_jacobi
 
 import eigenspace as es
@@ -18,7 +17,9 @@ from eigenspace.harmonics import multiplicity
 from eigenspace.steiner import SpanningTrees
 from eigenspace.symmetries import Symmetries
 from eigenspace.verification.calls import read_call
+from networks import CATALOGUE
 
+TWO = (es.relu, es.rbf(0.5))
 FIXED = {"dim": 1, "filters": 0, "positions": 0}
 SHOWN = ("two spheres", "three spheres", "rbf sphere", "linear", "S-CNN", "D-CNN, dense", "D-CNN, rbf", "torus",
          "monomials", "polynomial tree", "leaky", "exponential", "ragged", "sign", "cube", "cube, tree")  # fmt: skip
@@ -59,7 +60,7 @@ def skip(dims):
     return es.network([es.node([inner, a]), inner])
 
 
-def random_graph(rng, most_leaves=3, dims=(3, 9), activations=(es.relu, es.rbf(0.5))):
+def random_graph(rng, most_leaves=3, dims=(3, 9), activations=TWO):
     """Layers of nodes over random parts of the layer below, some leaves reaching further up."""
     leaves = [es.leaf(int(rng.integers(*dims))) for _ in range(rng.integers(2, most_leaves + 1))]
     layer = leaves
@@ -288,7 +289,7 @@ def least_by_all_choices(net, degrees):
     best = (inf, inf)
     for choice in itertools.product(*(top[leaf] for leaf in degrees)):
         space, frequency = 0.0, 0.0
-        for parent, child in {edge for path in choice for edge in path}:
+        for parent, _ in {edge for path in choice for edge in path}:
             children = net.positions if parent is None else parent.children
             if not all(not hasattr(c, "children") for c in children):
                 space += alpha(len(children))
