@@ -60,7 +60,6 @@ def test_kernel_function_accepts_shared_children():
         layout(net)
 
 
-
 def test_diagonal_counts_layers():
     for depth in range(1, 6):
         assert es.kernel_function(es.mlp(7, depth), "ntk")([1.0]) == pytest.approx(depth + 1, abs=1e-14)
