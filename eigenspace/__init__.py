@@ -24,7 +24,7 @@ _NAMES = {
     "closed_forms": ("ClosedForm", "closed_form"),
     "decays": ("Decay", "ProductDecay", "decay", "gamma_exponential", "laplace"),
     "kernels": ("kernel_function",),
-    "networks": ("cnn", "hypercube", "leaf", "mlp", "network", "node"),
+    "networks": ("cnn", "hypercube", "leaf", "mlp", "network", "node", "overlapping_cnn"),
     "parts": ("Network",),
     "torch_modules": ("from_torch",),
     "rings": ("EXACT", "FLOAT", "ball"),

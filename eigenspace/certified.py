@@ -46,6 +46,12 @@ class Solution:
     order: str
     citations: tuple[str, ...] = ()
 
+    def estimated(self) -> "Solution":
+        """The same where an activation is known through estimates: then all is, zeros included."""
+        bound = np.full_like(self.bound, BOUNDS.index("estimated"))
+        method = f"{self.method}; Hermite coefficients of an activation by quadrature"
+        return replace(self, bound=bound, method=method)
+
     def times(self, number) -> "Solution":
         """The values times the variance of the output, a fraction or a constant."""
         if number == 1:

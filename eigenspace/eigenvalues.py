@@ -12,6 +12,7 @@ from ._version import __version__
 from .certified import Solution
 from .classes import Pool, canonical, enumerate_classes, representative, single
 from .errors import ConvergenceError, UnsupportedError
+from .graph_tables import graph_eigenvalue, graph_spectrum
 from .indices import index_columns, leading_exponents
 from .kernels import KERNELS, trace
 from .networks import MAKERS
@@ -57,7 +58,7 @@ def eigenvalue(
     Parameters
     ----------
     net
-        The network, a tree.
+        The network.  Where parts share children (overlapping filters), of at most 16 leaves.
     degrees
         Degrees of the leaves: an integer for a network of one leaf, a tuple over all leaves, or a mapping
         ``{leaf: degree}`` of the active ones.
@@ -101,6 +102,9 @@ def eigenvalue(
     """
     net, kernel, ring, whole = _request(net, kernel, ring, layer)
     rtol = _check.positive_real("rtol", rtol, "1e-12 is the default")
+    if not net.is_tree:
+        call = _called(net, f"eigenspace.eigenvalue(net, {degrees!r}, {whole}{_accuracy(ring, rtol)})")
+        return graph_eigenvalue(net, _degrees(net, degrees), kernel, ring, rtol, call)[0]
     plan = layout(net)
     pool = under_head(net, single(plan.root, canonical(plan, _degrees(net, degrees))))
     solution = _solve(plan, pool, np.arange(len(pool)) == len(pool) - 1, kernel, ring, rtol, None)
@@ -125,7 +129,7 @@ def spectrum(
     Parameters
     ----------
     net
-        The network, a tree.
+        The network.  Where parts share children (overlapping filters), of at most 16 leaves.
     kernel
         ``"nngp"`` or ``"ntk"``.
     degree
@@ -181,8 +185,10 @@ def spectrum(
         raise ValueError(
             f"spectrum takes one of degree, min_value and count, got {' and '.join(asked)}; drop all but one"
         )
-    plan = layout(net)
     name = asked[0] if asked else "degree"
+    if not net.is_tree:
+        return _graph_spectrum(net, kernel, whole, ring, rtol, name, options[name])
+    plan = layout(net)
     if name == "degree":
         degree = _check.nonnegative_integer("degree", 4 if degree is None else degree)
         pool = under_head(net, enumerate_classes(plan.root, degree))
@@ -198,6 +204,17 @@ def spectrum(
         call = f"{name}={min_value if name == 'min_value' else count!r}"
     call = f"eigenspace.spectrum(net, {whole}, {call}{_accuracy(ring, rtol)})"
     return _table(plan, pool, solution, chosen, kernel, ring, call, layer, _trace(plan, kernel, ring, rtol))
+
+
+def _graph_spectrum(net: Network, kernel: str, whole: str, ring, rtol: float, name: str, value) -> EigenTable:
+    """The table of a network with shared children."""
+    if name == "degree":
+        value = _check.nonnegative_integer("degree", 4 if value is None else value)
+    else:
+        value = (_check.positive_real if name == "min_value" else _check.positive_integer)(name, value)
+    call = _called(net, f"eigenspace.spectrum(net, {whole}, {name}={value!r}{_accuracy(ring, rtol)})")
+    wanted = dict.fromkeys(("degree", "min_value", "count")) | {name: value}
+    return graph_spectrum(net, kernel, ring, rtol, **wanted, call=call)
 
 
 # requests --------------------------------------------------------------------------------------------
@@ -339,6 +356,11 @@ def _rest(pool: Pool, rough: Solution, trace: float) -> float:
 # tables ----------------------------------------------------------------------------------------------
 
 
+def _called(net: Network, call: str) -> str:
+    """A call of this module with the network written out."""
+    return call.replace("net", _CALLED.sub(r"eigenspace.\1", net.call), 1)
+
+
 class _Lazy(Sequence):
     """A sequence whose entries are made when they are read."""
 
@@ -386,7 +408,7 @@ def _table(
         degrees=_Lazy(partial(representative, plan, pool), chosen),
         trace=total[0],
         provenance=Provenance(
-            call=call.replace("net", _CALLED.sub(r"eigenspace.\1", net.call), 1),
+            call=_called(net, call),
             network=net.summary(),
             kernel=kernel,
             ring=ring.name,

@@ -15,12 +15,14 @@ from . import _check, _render
 from ._version import __version__
 from .classes import canonical, single
 from .eigenvalues import _degrees
+from .graph_orders import graph_order
 from .indices import index_columns, leading_exponents
 from .interactions import components
 from .kernels import KERNELS
 from .parts import Network, _network
 from .pooling import samples_note
 from .shapes import layout
+from .steiner import SpanningTrees
 from .table import _deliver
 
 _CITATIONS = ("Xiao2022", "AtkinsonHan2012")
@@ -287,7 +289,15 @@ def _components(net: Network, target) -> list[tuple[dict[int, int], Fraction]]:
 
 
 def _indices(net: Network, degrees: Mapping[int, int], kernel: str) -> Indices:
+    if not net.is_tree:
+        return _graph_indices(net, _degrees(net, degrees), kernel)
     plan = layout(net)
     pool = single(plan.root, canonical(plan, _degrees(net, degrees)))
     space, frequency = index_columns(pool, net.dim)
     return Indices(space[-1], frequency[-1], leading_exponents(pool, net.dim, kernel)[-1])
+
+
+def _graph_indices(net: Network, full: tuple[int, ...], kernel: str) -> Indices:
+    """The indices of a network with shared children."""
+    degrees = {leaf: r for leaf, r in zip(net.leaves, full) if r}
+    return Indices(*SpanningTrees(net).indices(degrees), graph_order(net, degrees, kernel).exponent)

@@ -21,9 +21,10 @@ from .centred import root_numbers
 from .classes import Pool, canonical, single
 from .eigenvalues import _degrees
 from .errors import ConvergenceError, UnsupportedError
+from .graph_orders import GraphOrder, graph_order
 from .indices import leading_exponents
 from .kernels import KERNELS
-from .parts import Network, _network
+from .parts import Network, _network, refuse_mixed_variances
 from .rings.leading import Balls, Exponents, Size, Symbols
 from .shapes import Shape, layout, size_exponent
 
@@ -56,7 +57,7 @@ class LeadingOrder:
     kernel: str
     network: str
     sizes: Mapping[str, tuple[int, Fraction | float]]
-    _work: tuple = field(compare=False)
+    _work: object = field(compare=False)
 
     @property
     def log10(self) -> float:
@@ -74,6 +75,8 @@ class LeadingOrder:
 
         if not self.constant:
             return sympy.Integer(0)
+        if isinstance(self._work, GraphOrder):
+            return self._work.expr
         pool, sizes, order, bits, variance = self._work
         # the smallest order that has all of the first term, for expressions are slow
         with precision(bits, order + 2):
@@ -133,7 +136,7 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     Parameters
     ----------
     net
-        The network, a tree.
+        The network; a part may have several parents.
     degrees
         Degrees of the leaves, as for :func:`eigenspace.eigenvalue`.
     kernel
@@ -155,6 +158,8 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     Raises :class:`~eigenspace.errors.UnsupportedError` where the input of an activation fluctuates by an amount that
     does not vanish as ``d`` grows: over leaves of a fixed dimension that are not averaged over a growing filter; and
     where the constant (which grows like a factorial of the degree) is beyond the range of a float.
+    Where parts have several parents (overlapping filters), their numbers are taken to stay as they are; all leaf
+    dimensions must grow, the next order is not worked out, and the constants of ``expr`` are floats.
     The constant is rounded from a ball.  Cost: up to seconds for trees of many layers; ``expr`` is worked out when it
     is read.
 
@@ -171,7 +176,10 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
     Fraction(2, 1)
     """
     net, kernel = _network(net), _check.choice("kernel", kernel, KERNELS)
-    plan, full = layout(net), _degrees(net, degrees)
+    full = _degrees(net, degrees)
+    if not net.is_tree:
+        return _of_graph(net, full, kernel, exponents)
+    plan = layout(net)
     pool = single(plan.root, canonical(plan, full))
     powers = _exponents(net, plan.root, exponents)
     exact = all(isinstance(a, Fraction) for a in powers.values())
@@ -199,6 +207,24 @@ def leading_order(net: Network, degrees, kernel: str = "ntk", *, exponents: Mapp
         # two paths of opposite sign: that the coefficient is zero is not proved, and what follows is not known
         return LeadingOrder(leading, float(constant.mid()), None, None, *common)
     return LeadingOrder(leading, float(constant.mid()), float(ratio.mid()), as_exponent(following - exponent), *common)
+
+
+def _of_graph(net: Network, full: tuple[int, ...], kernel: str, given: Mapping | None) -> LeadingOrder:
+    """The leading order of a network with shared children."""
+    others, filters = _given(given)
+
+    def wanted(kind: str, layer: int):
+        if kind != "filters":
+            return others.get(kind)
+        if isinstance(filters, list):
+            return filters[layer] if layer < len(filters) else None
+        return filters
+
+    refuse_mixed_variances(net, "leading orders need")
+    order = graph_order(net, {leaf: r for leaf, r in zip(net.leaves, full) if r}, kernel, wanted)
+    order = order.times(float(net.variance))
+    names = net.dim, full, kernel, net.summary(), order.sizes
+    return LeadingOrder(order.exponent, order.constant, None, None, *names, order)
 
 
 def _first_terms(pool: Pool, kernel: str, sizes: dict) -> tuple[list, int, int]:
@@ -279,8 +305,8 @@ def _layers(shape: Shape) -> int:
     return 0 if shape.dim is not None else max(_layers(child) + len(child.chain) for child, _ in shape.groups)
 
 
-def _exponents(net: Network, root: Shape, given: Mapping | None) -> dict:
-    """The exponent of every shape."""
+def _given(given: Mapping | None) -> tuple[dict, object]:
+    """The exponents of dimensions and positions that are given, and those of the filters: one, a list, or None."""
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise TypeError(f'exponents must be a mapping, got {given!r}; use {{"dim": 1, "filters": 0, "positions": 0}}')
@@ -291,7 +317,12 @@ def _exponents(net: Network, root: Shape, given: Mapping | None) -> dict:
         filters = [_exponent(f"exponents['filters'][{i}]", a) for i, a in enumerate(filters)]
     elif filters is not None:
         filters = _exponent("exponents['filters']", filters)
-    others = {name: _exponent(f"exponents[{name!r}]", given[name]) for name in given if name != "filters"}
+    return {name: _exponent(f"exponents[{name!r}]", given[name]) for name in given if name != "filters"}, filters
+
+
+def _exponents(net: Network, root: Shape, given: Mapping | None) -> dict:
+    """The exponent of every shape."""
+    others, filters = _given(given)
     # the head joins the positions: the readout, or a dense layer of its own
     joins_positions = not root.chain or (net.head == "dense" and len(root.chain) == 1)
     found = {}

@@ -6,11 +6,11 @@ from math import prod
 
 from . import _check, _grid
 from .activations import Activation, relu
-from .parts import Leaf, Network, Node, Scales, _expression, _named
+from .parts import Leaf, Network, Node, Scales, _expressions, _named
 
 HEADS = ("flatten", "dense", "gap")
 #: functions that make networks and their parts
-MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node")
+MAKERS = ("cnn", "hypercube", "leaf", "mlp", "network", "node", "overlapping_cnn")
 
 
 def leaf(dim: int) -> Leaf:
@@ -80,7 +80,7 @@ def network(
     """
     positions, scales = _parts("positions", positions), Scales.of(sigma_w, sigma_b, None)
     head = _check.choice("head", head, HEADS)
-    call = f"network([{', '.join(map(_expression, positions))}]"
+    call = f"network([{_expressions(positions)}]"
     if head == "dense":
         positions = (Node.over(positions, _activation(activation), scales),)
         call += f", head='dense'{_named(activation)}{scales.text}"
@@ -246,6 +246,71 @@ def _weight(residual, blocks: int):
     if blocks == 0:
         raise ValueError(f"residual={residual!r} needs a layer that keeps its positions; add one, or leave it out")
     return residual(blocks) if callable(residual) and not hasattr(residual, "free_symbols") else residual
+
+
+def overlapping_cnn(
+    dim: int,
+    leaves: int,
+    filters: Sequence[int],
+    *,
+    circular: bool = True,
+    activation: Activation = relu,
+    head: str = "flatten",
+    sigma_w: float | None = None,
+    sigma_b: float = 0.0,
+) -> "Network":
+    r"""A convolutional network of stride 1 over a row of leaves: neighbouring filters share children.
+
+    The networks of the CNTK and CGPK papers [Arora2019; Geifman2022], with pixels on :math:`S^{dim-1}`.
+
+    Parameters
+    ----------
+    dim
+        Dimension of each leaf (a pixel with its channels).
+    leaves
+        Number of leaves in the row; eigenvalues need 16 or fewer.
+    filters
+        ``(q1, q2, ...)``: sizes of the filters, each followed by the activation.
+    circular
+        Whether the row closes to a ring, so that every layer has as many positions as there are leaves.  Otherwise
+        there is no padding, and a filter of size ``q`` leaves ``q - 1`` positions fewer.
+    head
+        ``"flatten"``: linear readout of all positions (the trace of the CNTK papers); ``"pixel"``: of the first one
+        alone, which sees a patch of ``1 + sum(q - 1)`` leaves; ``"dense"``: flatten, dense layer, activation, linear
+        readout.
+    sigma_w, sigma_b
+        Standard deviations of weights and biases of all layers but the readout, see `mlp`.
+
+    Examples
+    --------
+    >>> net = overlapping_cnn(12, 8, (3, 3))
+    >>> net.summary()
+    'overlapping_cnn(12, 8, filters=(3, 3)): 8 leaves of dimension 12, d = 96, depth 2, relu'
+    >>> net.is_tree, len(overlapping_cnn(12, 8, (3, 3), head="pixel").leaves)
+    (False, 5)
+    """
+    dim = _dimension(dim)
+    count = _check.positive_integer("leaves", leaves, "use 2 or more")
+    filters = _check.positive_integers("filters", filters, "drop the layer or use 1")
+    head = _check.choice("head", head, ("flatten", "pixel", "dense"))
+    activation = _activation(activation)
+    width = count if circular else count - sum(filters) + len(filters)
+    if width < 1 or max(filters) > count:
+        raise ValueError(
+            f"filters must fit on {count} leaves, got {filters}; use smaller filters, fewer layers or more leaves"
+        )
+    scales = Scales.of(sigma_w, sigma_b, None)
+    parts: list = [Leaf(dim) for _ in range(count)]
+    for size in filters:
+        starts = range(count if circular else len(parts) - size + 1)
+        patches = (tuple(parts[(i + j) % len(parts)] for j in range(size)) for i in starts)
+        parts = [Node.over(patch, activation, scales) for patch in patches]
+    if head == "dense":
+        parts = [Node.over(tuple(parts), activation, scales)]
+    call = f"overlapping_cnn({dim}, {count}, filters={filters}" + ("" if circular else ", circular=False")
+    call += ("" if head == "flatten" else f", head={head!r}") + f"{_named(activation)}{scales.text})"
+    positions = tuple(parts[:1] if head == "pixel" else parts)
+    return Network(positions, call, "dense" if head == "dense" else "flatten")
 
 
 def _dimension(dim, way_out: str | None = None):

@@ -202,7 +202,7 @@ class Network:
         first = alone[0]._form
         for i, net in enumerate(alone):
             if net._form != first:
-                one, other = _expression(self.positions[0]), _expression(self.positions[i])
+                one, other = (_expressions((part,)) for part in (self.positions[0], self.positions[i]))
                 raise ValueError(
                     f"positions must be alike under head='gap', child by child, got {one} at position 0 and {other} at "
                     f"position {i}; give them the same layers and dimensions in the same order, or use head='flatten'"
@@ -298,11 +298,27 @@ class Network:
         return f"<{self.summary()}>"
 
 
-def _expression(part) -> str:
-    """The expression that makes a part anew; parts with several parents are written out each time."""
+def _expressions(parts: tuple) -> str:
+    """The expressions that make parts anew; one with several parents is named where it comes first."""
+    parents = Counter(parts)
+    for part in Network(parts, "")._walk():
+        parents.update(getattr(part, "children", ()))
+    names: dict = {}
+    return ", ".join(_expression(part, parents, names) for part in parts)
+
+
+def _expression(part, parents: Counter, names: dict) -> str:
+    if part in names:
+        return names[part]
     if isinstance(part, Leaf):
-        return f"leaf({part.dim})"
-    return f"node([{', '.join(map(_expression, part.children))}]{_named(part.activation)}{part.scales.text})"
+        text = f"leaf({part.dim})"
+    else:
+        below = ", ".join(_expression(child, parents, names) for child in part.children)
+        text = f"node([{below}]{_named(part.activation)}{part.scales.text})"
+    if parents[part] == 1:
+        return text
+    names[part] = f"x{len(names)}"
+    return f"({names[part]} := {text})"
 
 
 def _named(activation: Activation) -> str:
@@ -326,21 +342,34 @@ def trained_alone(net: Network, number: int) -> Network:
     to one.  Only where all inputs lie equally deep.
     """
     number = _check.integer("layer", number, 0, net.depth, f"layers are 0 (input side) to {net.depth} (readout)")
-    made: dict = {}
+    levels: dict = {}
     for part in net._walk():
-        if isinstance(part, Leaf):
-            made[part] = part, 0
-            continue
-        below = {made[child][1] for child in part.children}
+        below = {levels[child] for child in getattr(part, "children", ())}
         if len(below) > 1:
             raise UnsupportedError("layer: the inputs of this network lie at different depths; use layer=None")
-        level = 1 + below.pop()
-        role = "top" if level == number else "own" if level == number + 1 else "below" if level > number else "none"
-        children = tuple(made[child][0] for child in part.children)
-        made[part] = Node(children, part.activation, part.scales, Part(part.layer, role), part.variance), level
-    if len({made[part][1] for part in net.positions}) > 1:
+        levels[part] = 1 + below.pop() if below else 0
+    if len({levels[part] for part in net.positions}) > 1:
         raise UnsupportedError("layer: the positions of this network lie at different depths; use layer=None")
-    return replace(net, positions=tuple(made[part][0] for part in net.positions))
+
+    def role(level: int) -> str:
+        return "top" if level == number else "own" if level == number + 1 else "below" if level > number else "none"
+
+    return _rebuilt(net, lambda part, children: replace(
+        part, children=children, layer=Part(part.layer, role(levels[part]))))  # fmt: skip
+
+
+def normalised(net: Network) -> Network:
+    """The network of the same layers whose kernels are 1 at equal inputs: those of ``net`` over its variance."""
+    return _rebuilt(net, lambda part, children: replace(part, children=children, variance=Fraction(1)))
+
+
+def _rebuilt(net: Network, change) -> Network:
+    """The network with every node changed, over the same leaves; shared parts stay shared."""
+    made: dict = {}
+    for part in net._walk():
+        below = tuple(made[child] for child in getattr(part, "children", ()))
+        made[part] = change(part, below) if below else part
+    return replace(net, positions=tuple(made[part] for part in net.positions))
 
 
 def _network(net) -> Network:

@@ -136,8 +136,8 @@ def layout(net: Network) -> Layout:
     """
     if not net.is_tree:
         raise UnsupportedError(
-            "eigenvalues need a tree: this network has a part with several parents (overlapping or shared patches); "
-            "use kernel_function for its kernel, or give every node its own children"
+            "this needs a tree, and the network has a part with several parents (overlapping or shared patches); "
+            "use eigenvalue, spectrum, leading_order or kernel_function, or give every node its own children"
         )
     shapes: dict = {}
     refuse_mixed_variances(net, "eigenvalues need")

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -32,11 +31,7 @@ def solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progres
     Where an activation is known through estimates, all is estimated, zeros included.
     """
     solution = _solve(pool, asked, kernel, ring, rtol, progress)
-    if not pool.shape.is_estimated:
-        return solution
-    bound = np.full_like(solution.bound, BOUNDS.index("estimated"))
-    method = f"{solution.method}; Hermite coefficients of an activation by quadrature"
-    return replace(solution, bound=bound, method=method)
+    return solution.estimated() if pool.shape.is_estimated else solution
 
 
 def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progress) -> Solution:

@@ -57,7 +57,7 @@ def test_kernel_function_accepts_shared_children():
     assert len(net.leaves) == 2 and not net.is_tree
     assert es.kernel_function(net, "nngp")(np.ones(2)) == pytest.approx(1.0)
     with pytest.raises(es.UnsupportedError, match="tree"):
-        es.eigenvalue(net, (1, 0))
+        layout(net)
 
 
 def test_diagonal_counts_layers():

@@ -38,12 +38,12 @@ def read_call(text: str) -> tuple[Network, str]:
     known = given.keys() <= {"net", "kernel", "layer", *_CHOICES}
     if not known or "net" not in given or len(call.args) > 2 or len(given) < len(call.args) + len(call.keywords):
         raise _refusal(call)
-    if "layer" in given and _value(given["layer"]) is not None:
+    if "layer" in given and _value(given["layer"], {}) is not None:
         raise UnsupportedError(f"the part of one layer, {_short(call)}, cannot be verified; use a table of all layers")
-    net = _value(given["net"])
+    net = _value(given["net"], {})
     if not isinstance(net, Network):
         raise _refusal(given["net"])
-    kernel = _value(given["kernel"]) if "kernel" in given else "ntk"
+    kernel = _value(given["kernel"], {}) if "kernel" in given else "ntk"
     return net, _check.choice("kernel", kernel, KERNELS)
 
 
@@ -57,15 +57,20 @@ def _parsed(text) -> ast.expr:
         raise ValueError(f"call must be a Python expression, got {shown!r}; rebuild the table with spectrum") from None
 
 
-def _value(node: ast.expr):
-    """The value of a literal, of a maker's name, or of a maker's call."""
+def _value(node: ast.expr, shared: dict):
+    """The value of a literal, of a maker's name, or of a maker's call; ``shared``: parts that have got a name."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None):
             return node.value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
             return -node.operand.value
         case ast.Tuple() | ast.List():
-            return tuple(map(_value, node.elts))
+            return tuple(_value(element, shared) for element in node.elts)
+        case ast.NamedExpr():
+            shared[node.target.id] = _value(node.value, shared)
+            return shared[node.target.id]
+        case ast.Name(id=name) if name in shared:
+            return shared[name]
         case ast.Name() | ast.Attribute():
             thing = _public(node)
             if callable(thing) and not isinstance(thing, activations.Activation):
@@ -80,7 +85,9 @@ def _value(node: ast.expr):
             maker = _public(node.func)
             if not callable(maker) or any(keyword.arg is None for keyword in node.keywords):
                 raise _refusal(node)
-            return maker(*map(_value, node.args), **{keyword.arg: _value(keyword.value) for keyword in node.keywords})
+            named = {keyword.arg: keyword.value for keyword in node.keywords}
+            given = [_value(argument, shared) for argument in node.args]
+            return maker(*given, **{name: _value(argument, shared) for name, argument in named.items()})
     raise _refusal(node)
 
 
