@@ -51,8 +51,8 @@ def chain(pair, t, depth, sigma_w, sigma_b, residual=None):
 
 
 CASES = [
-    ("relu", 3, {"sigma_w": 1.3, "sigma_b": 0.4}),
-    ("relu", 4, {"sigma_w": 1.5, "sigma_b": 0.0, "residual": 0.6}),
+    ("relu", 2, {"sigma_w": 1.3, "sigma_b": 0.4}),
+    ("relu", 3, {"sigma_w": 1.5, "sigma_b": 0.0, "residual": 0.6}),
     ("relu", 3, {"sigma_w": 1.1, "sigma_b": 0.3, "residual": 0.5}),
     ("erf", 3, {"sigma_w": 1.7, "sigma_b": 0.2}),
     ("erf", 3, {"sigma_w": 0.8, "sigma_b": 0.0, "residual": 0.9}),
@@ -71,7 +71,7 @@ def test_kernel_and_its_layers(name, depth, options):
 
 
 @pytest.mark.parametrize(("name", "depth", "options"), CASES)
-@pytest.mark.parametrize("dim", [3, 12])
+@pytest.mark.parametrize("dim", [5, 12])
 def test_eigenvalues_by_quadrature(name, depth, options, dim):
     """Of the whole and of every layer; the integrand is smooth in the angle."""
     net = es.mlp(dim, depth, activation=getattr(es, name), **options)
@@ -90,7 +90,7 @@ def test_eigenvalues_by_quadrature(name, depth, options, dim):
 
 
 TREES = {
-    "biases": es.cnn(8, (2, 2), 2, head="dense", sigma_w=1.2, sigma_b=0.3),
+    "biases": es.cnn(12, (2, 2), 1, head="dense", sigma_w=1.2, sigma_b=0.3),
     "residual": es.cnn(10, (2, 1, 2), 1, head="dense", residual=0.5),
     "erf": es.cnn(9, (1, 2), 1, head="dense", activation=es.erf, sigma_w=1.4, sigma_b=0.1),
     "two layers": es.network([es.node([es.node([es.leaf(9), es.leaf(9)], es.erf)], es.relu, sigma_b=0.5)]),
@@ -222,7 +222,7 @@ def test_unsupported():
 
 
 def test_balls_hold_the_floats():
-    for net in (TREES["residual"], es.mlp(3, 2, sigma_w=1.2, sigma_b=0.3)):
+    for net in (TREES["residual"], es.mlp(3, 1, sigma_w=1.2, sigma_b=0.3)):
         degrees = {0: 2}
         ball, number = es.eigenvalue(net, degrees, ring=es.ball(96), rtol=1e-14), es.eigenvalue(net, degrees)
         assert ball.bound == "proved"
