@@ -331,7 +331,7 @@ class _Graph(_Picture):
             for child in () if isinstance(part, Leaf) else dict.fromkeys(self.children(part)):
                 if child in places:
                     ends = [(places[p], self.row(self.heights[p])) for p in (child, part)]
-                    around = part is not None and abs(places[child] - x) > width / 2
+                    around = not left_out and part is not None and abs(places[child] - x) > width / 2
                     self.edges.append(Edge(*ends, (part, child) in self.spanned, around))
         for height, count in left_out.items():
             self.dots.append(Dots(width + 0.5, self.row(height), count))

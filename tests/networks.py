@@ -38,6 +38,7 @@ CATALOGUE = {
     "Xiao MLP": es.mlp(4, 4, leaves=8, activation=es.rbf(0.25)),
     "Xiao HR": es.cnn(4, (1, 2, 2), 2, head="dense", activation=es.rbf(0.25)),
     "cube": es.mlp(1, 2, leaves=6),
+    "image": es.cnn(8, ((1, 2), (2, 1)), (1, 2)),
     "cube, tree": es.cnn(1, (2, 2), 1, activation=es.rbf(0.5)),
     "torus": es.mlp(2, 1, leaves=4, activation=es.rbf(0.5)),
     "monomials": es.mlp(5, 2, leaves=2, activation=es.monomial(2)),

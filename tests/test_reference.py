@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 from check_references import FILES, cases, compare  # noqa: E402
 
-SAMPLE = {"one_sphere": 220, "patches": 60, "boolean": 90, "hypercube": 24, "trees": 60}
+SAMPLE = {"one_sphere": 220, "patches": 60, "boolean": 90, "hypercube": 8, "trees": 60}
 
 
 @pytest.mark.parametrize("name", FILES)
