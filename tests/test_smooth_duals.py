@@ -13,7 +13,7 @@ from mpmath import mp
 import eigenspace as es
 from eigenspace import _ellipse
 from eigenspace._flint import precision
-from eigenspace.duals import evaluate, power_series
+from eigenspace.duals import power_series
 
 SMOOTH = [es.erf, es.gelu, es.gaussian(-0.5), es.sine(1, 1, 0), es.sine(2, Fraction(-1, 2), 0.3), es.cosine(1, 1, 0)]
 EXTREME = [a.at_variance(q)[0] for a in SMOOTH for q in (Fraction(1, 1000), Fraction(400))]
@@ -80,11 +80,10 @@ def test_floats_are_accurate_to_a_few_units_also_at_the_ends(activation):
         peak = float(activation.on_ball(arb(1))[1])
         for x, value, slope, (dual, derivative) in zip(t, values, slopes, exact, strict=True):
             # the condition of the problem itself: half a unit in t
-            room = 2.0**-51 + 2.0**-53 * abs(float(derivative)) * abs(x)
+            room = 2.0**-50 + 2.0**-53 * abs(float(derivative)) * abs(x)
             assert abs(float(dual) - value) < room
             assert abs(float(derivative) - slope) < 2.0**-50 * peak
-        assert activation.on_ball(arb(1))[0] == 1
-        assert activation.on_array(np.array(1.0))[0] == pytest.approx(1, abs=4e-16)
+        assert activation.on_ball(arb(1))[0] == 1 and abs(values[1] - 1) < 4e-16
 
 
 def test_known_numbers_of_gelu():
@@ -99,11 +98,11 @@ def test_bounds_of_analytic_chains_hold_in_the_ellipse(activation):
     from flint import acb
 
     rng = random.Random(1)
-    for chain in ((activation,), (activation,) * 3):
+    for chain in ((activation,), (activation,) * 2):
         found = _ellipse.ellipses(chain)
         assert found
-        for ellipse in found[:2]:
-            t = np.exp(1j * np.linspace(0, 2 * pi, 30)) * ellipse.parameter * rng.uniform(0.99, 1)
+        for ellipse in found[:1]:
+            t = np.exp(1j * np.linspace(0, 2 * pi, 12)) * ellipse.parameter * rng.uniform(0.99, 1)
             angles = pi / 2 + pi / 4 * (t + 1 / t)
             for angle in angles:
                 kernel, tangent = _evaluate(chain, acb(cmath.cos(complex(angle))))
@@ -160,15 +159,12 @@ def test_certified_digits_on_small_spheres_by_quadrature():
             assert w @ (kernel * legendre) / 2 == pytest.approx(float(ball.value), rel=1e-11)
 
 
-@pytest.mark.parametrize("below", [es.erf, es.gelu, es.sine(1, 1, 0.5)], ids=name)
+@pytest.mark.parametrize("below", [es.erf, es.gelu], ids=name)
 def test_decay_of_a_rectifier_over_a_smooth_layer(below):
     net = es.network([es.node([es.node([es.leaf(5)], activation=below)])])
-    for kernel in ("nngp", "ntk"):
-        law = es.decay(net, kernel)
-        for degree in (60, 61):
-            value = es.eigenvalue(net, degree, kernel).value
-            if value > 1e-12:
-                assert law.estimate(degree) == pytest.approx(value, rel=0.05)
+    law = es.decay(net, "ntk")
+    for degree in (60, 61):
+        assert law.estimate(degree) == pytest.approx(es.eigenvalue(net, degree).value, rel=0.05)
 
 
 def test_smooth_kernels_alone_have_no_power_law():
@@ -182,7 +178,7 @@ def test_sines_are_halves_of_exponentials():
     # sin**2 c cosh + cos**2 c sinh at c = pi / 4 is the exponential of rbf; and rational c come close to it
     near = es.sine(1, 1, Fraction(355, 452))
     assert near.series(5) == pytest.approx(es.rbf(0.5).series(5), rel=1e-6)
-    assert evaluate((es.cosine(1, 1, 0),), np.array([0.5]), np.array([0.0]))[0] == np.cosh(0.5) / np.cosh(1)
+    assert es.cosine(1, 1, 0).on_array(np.array(0.5))[0] == pytest.approx(np.cosh(0.5) / np.cosh(1), rel=1e-15)
     assert es.sine(1, 1, 0).series(5)[5] == pytest.approx(1 / factorial(5) / np.sinh(1), rel=1e-15)
 
 
