@@ -33,9 +33,8 @@ class SpanningTrees:
     """The least trees of a network, for any degrees."""
 
     def __init__(self, net: Network):
-        self._net = net
-        self._parts = list(net._walk())
-        nodes = [(None, net.positions), *((part, part.children) for part in self._parts if not isinstance(part, Leaf))]
+        parts = (part for part in net._walk() if not isinstance(part, Leaf))
+        self._nodes = nodes = [(None, net.positions), *((part, part.children) for part in parts)]
         # exponent of the edges of every part, of the readout (None), and of the input block that a leaf belongs to
         self._edges, self._blocks = {}, {leaf: size_exponent(leaf.dim, net.dim) for leaf in net.leaves}
         for part, children in nodes:
@@ -53,28 +52,69 @@ class SpanningTrees:
         Cost: :math:`3^a` additions for each part above ``a`` active leaves.  Raises
         :class:`~eigenspace.errors.UnsupportedError` for more than 16 of them.
         """
-        active = [leaf for leaf, degree in degrees.items() if degree]
-        if len(active) > MOST_ACTIVE:
-            raise UnsupportedError(
-                f"indices of a network with shared children take 3**n steps for n active leaves; n must be at most "
-                f"{MOST_ACTIVE}, got {len(active)}: ask for fewer active leaves"
-            )
-        if not active:
+        if not any(degrees.values()):
             return Fraction(0), Fraction(0)
-        # of every part, pairs of costs (S + F, F) of the sets of active leaves below it, sets as binary numbers
-        tables = {}
-        for i, leaf in enumerate(active):
-            total = np.full(1 << len(active), inf)
-            total[1 << i] = 0.0
-            tables[leaf] = total, np.where(total == 0, 0.0, inf)
-        for part in self._parts:
-            if not isinstance(part, Leaf):
-                tables[part] = self._join(part, part.children, tables, degrees)
-        total, frequency = (costs[-1] for costs in self._join(None, self._net.positions, tables, degrees))
+        total, frequency = (costs[-1] for costs in self._costs(degrees)[None])
         space = total - frequency
         if self._exact:
             return Fraction(round(space), self._unit), Fraction(round(frequency), self._unit)
         return float(space), float(frequency)
+
+    def edges(self, degrees: Mapping[Leaf, int]) -> set[tuple]:
+        """Edges (upper part, lower part) of a least tree; the output is the upper part ``None``.
+
+        Among trees of one cost, paths that come first.  Cost and errors as for `indices`.
+        """
+        if not any(degrees.values()):
+            return set()
+        tables, edges, nodes = self._costs(degrees), set(), dict(self._nodes)
+        stack = [(None, tables[None][0].size - 1)]
+        while stack:
+            part, leaves = stack.pop()
+            if isinstance(part, Leaf):
+                continue
+            total = tables[part][0]
+            # either all leaves lie below one child, or the tree parts in two at this part
+            for child in nodes[part]:
+                if child in tables and self._step(part, child, tables, degrees)[0][leaves] < total[leaves] + _TIE:
+                    edges.add((part, child))
+                    stack.append((child, leaves))
+                    break
+            else:
+                half = (leaves - 1) & leaves
+                while total[half] + total[leaves ^ half] > total[leaves] + _TIE:
+                    half = (half - 1) & leaves
+                stack += [(part, half), (part, leaves ^ half)]
+        return edges
+
+    def _costs(self, degrees: Mapping[Leaf, int]) -> dict:
+        """Of every part above active leaves, and of the output (None), costs ``(S + F, F)`` of the sets of leaves."""
+        active = [leaf for leaf, degree in degrees.items() if degree]
+        if len(active) > MOST_ACTIVE:
+            raise UnsupportedError(
+                f"least trees in a network with shared children take 3**n steps for n active leaves; n must be at most "
+                f"{MOST_ACTIVE}, got {len(active)}: ask for fewer active leaves"
+            )
+        # sets as binary numbers
+        tables: dict = {}
+        for i, leaf in enumerate(active):
+            total = np.full(1 << len(active), inf)
+            total[1 << i] = 0.0
+            tables[leaf] = total, np.where(total == 0, 0.0, inf)
+        for part, children in [*self._nodes[1:], self._nodes[0]]:
+            costs = self._join(part, children, tables, degrees)
+            if costs is not None:
+                tables[part] = costs
+        return tables
+
+    def _step(self, part, child, tables: dict, degrees: Mapping[Leaf, int]):
+        """The costs of the sets below a child, the edge to it included."""
+        total, frequency = tables[child][0] + float(self._edges[part] * self._unit), tables[child][1]
+        if isinstance(child, Leaf):
+            block = self._blocks[part if part in self._blocks else child]
+            own = float(degrees[child] * block * self._unit)
+            total, frequency = total + own, frequency + own
+        return total, frequency
 
     def _join(self, part, children, tables: dict, degrees: Mapping[Leaf, int]):
         """The least costs of all sets of leaves below a part; None where no active leaf is."""
@@ -82,14 +122,9 @@ class SpanningTrees:
 
         best = None
         for child in dict.fromkeys(children):
-            costs = tables.get(child)
-            if costs is None:
+            if child not in tables:
                 continue
-            total, frequency = costs[0] + float(self._edges[part] * self._unit), costs[1]
-            if isinstance(child, Leaf):
-                block = self._blocks[part if part in self._blocks else child]
-                own = float(degrees[child] * block * self._unit)
-                total, frequency = total + own, frequency + own
+            total, frequency = self._step(part, child, tables, degrees)
             if best is None:
                 best = total, frequency
                 continue

@@ -91,7 +91,7 @@ def test_neighbours_meet_low_and_distant_leaves_high():
 
 
 def test_nothing_active_spans_nothing_and_too_much_is_refused():
-    net = circular(12, 2, 1)
+    net = circular(18, 2, 1)
     assert spanning_edges(net, {}) == set()
-    with pytest.raises(es.UnsupportedError, match="at most 10, got 11"):
-        spanning_edges(net, dict.fromkeys(net.leaves[:11], 1))
+    with pytest.raises(es.UnsupportedError, match="at most 16, got 17"):
+        spanning_edges(net, dict.fromkeys(net.leaves[:17], 1))
