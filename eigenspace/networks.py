@@ -94,7 +94,7 @@ def mlp(
     depth: int,
     *,
     leaves: int = 1,
-    activation: Activation = relu,
+    activation: Activation | Sequence[Activation] = relu,
     sigma_w: float | None = None,
     sigma_b: float = 0.0,
     residual: float | Callable[[int], float] | None = None,
@@ -110,7 +110,7 @@ def mlp(
     leaves
         Number of input spheres; the first dense layer takes their mean.
     activation
-        The activation of all layers (`node` builds networks of different ones).
+        The activation of all layers, or a sequence of one for each, input side first.
     sigma_w
         Standard deviation of the weights of all layers but the readout, with the activation as it is written
         (``max(z, 0)`` for ReLU); so :math:`\sqrt2` is critical for ReLU.  ``None``: weights of variance 1 and the
@@ -140,10 +140,11 @@ def mlp(
     depth = _check.positive_integer("depth", depth, "use 1 for one hidden layer")
     count = _check.positive_integer("leaves", leaves, "use 1 for a single sphere")
     scales = Scales.of(sigma_w, sigma_b, _weight(residual, depth - 1))
-    top = Node.over(tuple(Leaf(dim) for _ in range(count)), _activation(activation), scales.outside_blocks)
-    for _ in range(depth - 1):
-        top = Node.over((top,), activation, scales)
-    call = f"mlp({dim}, {depth}{f', leaves={count}' if count > 1 else ''}{_named(activation)}{scales.text})"
+    first, *others = layers = _activations(activation, depth)
+    top = Node.over(tuple(Leaf(dim) for _ in range(count)), first, scales.outside_blocks)
+    for own in others:
+        top = Node.over((top,), own, scales)
+    call = f"mlp({dim}, {depth}{f', leaves={count}' if count > 1 else ''}{_named(*layers)}{scales.text})"
     return Network((top,), call)
 
 
@@ -179,7 +180,7 @@ def cnn(
     filters: Sequence[int | tuple[int, int]],
     positions: int | tuple[int, int] = 1,
     *,
-    activation: Activation = relu,
+    activation: Activation | Sequence[Activation] = relu,
     head: str = "flatten",
     sigma_w: float | None = None,
     sigma_b: float = 0.0,
@@ -202,6 +203,8 @@ def cnn(
     head
         ``"flatten"``: linear readout of all positions; ``"dense"``: flatten, dense layer, activation, linear readout;
         ``"gap"``: global average pooling over the positions, linear readout.
+    activation
+        The activation of all layers, or a sequence of one for each, input side first.
     sigma_w, sigma_b
         Standard deviations of weights and biases of all layers but the readout, see `mlp`.
     residual
@@ -222,7 +225,7 @@ def cnn(
     dim = _dimension(dim)
     filters, sizes, last = _grid.read(filters, positions)
     head = _check.choice("head", head, HEADS)
-    activation = _activation(activation)
+    layers = _activations(activation, len(sizes) + (head == "dense"))
     grid = _grid.scaled(last, sizes)
     leaves = tuple(Leaf(dim) for _ in range(prod(grid)))
     keeps = [done > 0 and prod(size) == 1 for done, size in enumerate(sizes)]
@@ -231,11 +234,11 @@ def cnn(
     for done, size in enumerate(sizes):
         patches = _grid.patches(_grid.scaled(last, sizes[done:]), size)
         own = scales if keeps[done] else scales.outside_blocks
-        parts = [Node.over(tuple(parts[i] for i in patch), activation, own) for patch in patches]
+        parts = [Node.over(tuple(parts[i] for i in patch), layers[done], own) for patch in patches]
     if head == "dense":
-        parts = [Node.over(tuple(parts), activation, scales.outside_blocks)]
+        parts = [Node.over(tuple(parts), layers[-1], scales.outside_blocks)]
     count = last if len(last) > 1 else last[0]
-    call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(activation)}{scales.text})"
+    call = f"cnn({dim}, filters={filters}, positions={count}, head={head!r}{_named(*layers)}{scales.text})"
     return Network(tuple(parts), call, head, leaves, grid)
 
 
@@ -254,7 +257,7 @@ def overlapping_cnn(
     filters: Sequence[int],
     *,
     circular: bool = True,
-    activation: Activation = relu,
+    activation: Activation | Sequence[Activation] = relu,
     head: str = "flatten",
     sigma_w: float | None = None,
     sigma_b: float = 0.0,
@@ -278,6 +281,8 @@ def overlapping_cnn(
         ``"flatten"``: linear readout of all positions (the trace of the CNTK papers); ``"pixel"``: of the first one
         alone, which sees a patch of ``1 + sum(q - 1)`` leaves; ``"dense"``: flatten, dense layer, activation, linear
         readout.
+    activation
+        The activation of all layers, or a sequence of one for each, input side first.
     sigma_w, sigma_b
         Standard deviations of weights and biases of all layers but the readout, see `mlp`.
 
@@ -293,7 +298,7 @@ def overlapping_cnn(
     count = _check.positive_integer("leaves", leaves, "use 2 or more")
     filters = _check.positive_integers("filters", filters, "drop the layer or use 1")
     head = _check.choice("head", head, ("flatten", "pixel", "dense"))
-    activation = _activation(activation)
+    layers = _activations(activation, len(filters) + (head == "dense"))
     width = count if circular else count - sum(filters) + len(filters)
     if width < 1 or max(filters) > count:
         raise ValueError(
@@ -301,14 +306,14 @@ def overlapping_cnn(
         )
     scales = Scales.of(sigma_w, sigma_b, None)
     parts: list = [Leaf(dim) for _ in range(count)]
-    for size in filters:
+    for size, own in zip(filters, layers):
         starts = range(count if circular else len(parts) - size + 1)
         patches = (tuple(parts[(i + j) % len(parts)] for j in range(size)) for i in starts)
-        parts = [Node.over(patch, activation, scales) for patch in patches]
+        parts = [Node.over(patch, own, scales) for patch in patches]
     if head == "dense":
-        parts = [Node.over(tuple(parts), activation, scales)]
+        parts = [Node.over(tuple(parts), layers[-1], scales)]
     call = f"overlapping_cnn({dim}, {count}, filters={filters}" + ("" if circular else ", circular=False")
-    call += ("" if head == "flatten" else f", head={head!r}") + f"{_named(activation)}{scales.text})"
+    call += ("" if head == "flatten" else f", head={head!r}") + f"{_named(*layers)}{scales.text})"
     positions = tuple(parts[:1] if head == "pixel" else parts)
     return Network(positions, call, "dense" if head == "dense" else "flatten")
 
@@ -331,6 +336,18 @@ def _activation(activation) -> Activation:
             f"activation must be an Activation, got {activation!r}; use eigenspace.relu, rbf(gamma) or identity"
         )
     return activation
+
+
+def _activations(activation, count: int) -> tuple[Activation, ...]:
+    """The activations of so many layers, from one for all or a sequence."""
+    if isinstance(activation, str) or not isinstance(activation, Sequence):
+        return (_activation(activation),) * count
+    if len(activation) != count:
+        raise ValueError(
+            f"activation must be one for all layers or a sequence of one for each of the {count} layers, got "
+            f"{len(activation)}; use activation=relu"
+        )
+    return tuple(map(_activation, activation))
 
 
 def _parts(name: str, parts) -> tuple:

@@ -321,8 +321,11 @@ def _expression(part, parents: Counter, names: dict) -> str:
     return f"({names[part]} := {text})"
 
 
-def _named(activation: Activation) -> str:
-    return "" if activation == relu else f", activation={activation.name}"
+def _named(*activations: Activation) -> str:
+    """The argument that names activations, one for all layers where they are equal; empty for ReLU."""
+    if len(set(activations)) > 1:
+        return f", activation=[{', '.join(a.name for a in activations)}]"
+    return "" if activations[0] == relu else f", activation={activations[0].name}"
 
 
 def refuse_mixed_variances(net: Network, what: str) -> None:

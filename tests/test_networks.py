@@ -136,3 +136,20 @@ def test_bad_input(make, error, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_different_activations_of_layers():
+    net = es.mlp(8, 3, activation=[es.relu, es.erf, es.gelu])
+    by_hand = es.network(
+        [es.node([es.node([es.node([es.leaf(8)])], activation=es.erf)], activation=es.gelu)]
+    )
+    assert net.call == "mlp(8, 3, activation=[relu, erf, gelu])" and net.activations == by_hand.activations
+    xi = np.linspace(-1, 1, 9)[:, None]
+    assert np.array_equal(es.kernel_function(net)(xi), es.kernel_function(by_hand)(xi))
+    cnn = es.cnn(4, (1, 2), 2, head="dense", activation=(es.rbf(0.5), es.relu, es.erf), sigma_b=0.1)
+    assert cnn.call.endswith("activation=[rbf(0.5), relu, erf], sigma_b=0.1)")
+    assert [a.name for a in cnn.activations] == ["rbf(0.5)", "relu", "erf"]
+    assert es.overlapping_cnn(4, 4, (2, 2), activation=[es.erf, es.relu]).activations == (es.erf, es.relu)
+    assert es.mlp(3, 2, activation=[es.erf, es.erf]).call == "mlp(3, 2, activation=erf)"
+    with pytest.raises(ValueError, match="each of the 3 layers, got 2"):
+        es.mlp(8, 3, activation=[es.relu, es.erf])
