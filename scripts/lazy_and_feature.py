@@ -47,8 +47,8 @@ DATA = ROOT / "docs/data/lazy_and_feature.json"
 CASES = ((2, 0.5), (2, 3), (3, 0.5), (3, 3), (5, 1), (5, 5))
 #: seeds up to this number of samples
 SEEDS = {
-    "lazy": ((256, 32), (512, 16), (1024, 8), (2048, 6), (4096, 4)),
-    "feature": ((32, 24), (64, 16), (128, 8), (256, 4)),
+    "lazy": ((256, 32), (512, 24), (1024, 12), (2048, 8), (4096, 8)),
+    "feature": ((64, 24), (128, 16), (256, 8)),
 }
 #: largest number of samples on the circle: beyond, the table does not reach far enough or the risk is rounding
 CIRCLE = 256
