@@ -11,7 +11,7 @@ A law of the literature says what ``D`` and the two smoothness exponents are.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -35,13 +35,15 @@ _POINTS = 13
 @dataclass(frozen=True)
 class Law:
     """One law: its ``source``, its ``setting`` in words, the ``parameters`` with their meaning, and what they say of
-    ``D``, the smoothness of the target and of the kernel (None: no kernel, ``beta`` itself is given)."""
+    ``D``, the smoothness of the target and of the kernel (None: no kernel, ``beta`` itself is given).  ``least``: the
+    smallest values of parameters where that is not 0."""
 
     source: str
     setting: str
     parameters: Mapping[str, str]
     reads: Callable[..., tuple]
     beta: Callable[..., object] | None = None
+    least: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,14 @@ class Exponent(Formula):
                 f"the law {self.law!r} is not one of kernel regression, so no spectrum predicts it; fit the law 'lazy'"
             )
         found = tuple(_fraction(x) for x in law.reads(**self.parameters))
-        if None in found or found[0].denominator != 1:
+        if None in found:
             raise ValueError(
-                f"parameters must be numbers, with an integer dimension, for a fit, got {dict(self.parameters)}; "
-                "give numbers in place of symbols"
+                f"parameters must be numbers for a fit, got {dict(self.parameters)}; give numbers in place of symbols"
+            )
+        if found[0].denominator != 1:
+            raise ValueError(
+                f"the dimension of the data must be an integer for a fit, got {found[0]}, to which the parameters "
+                f"{dict(self.parameters)} amount; use an integer, or for the law 'deep_cnn' the highest level"
             )
         if found[1] <= 0:
             raise ValueError(
@@ -173,14 +179,19 @@ def exponents(law: str, **parameters) -> Exponent:
         :math:`E|f(x)-f(y)|^2 \sim |x-y|^{2\nu}`.
         ``"feature"`` [Petrini2022]: the same after feature learning of one hidden layer,
         :math:`\min(2\nu, d+2)/(d-1)`.
-        ``"deep_cnn"`` [Cagnetta2023]: a deep convolutional network whose ``patches`` :math:`(s_1, \dots, s_l)` lead to
-        the meta-patch that the target of ``smoothness`` ``m`` depends on: dimension
-        :math:`(s_1 - 1) s_2 \cdots s_l`, kernel of ``singularity`` :math:`\nu` (1/2 for the NTK, 3/2 for NNGP).
+        ``"deep_cnn"`` [Cagnetta2023]: a deep convolutional network whose ``patches`` :math:`(s_1, \dots, s_L)` lead to
+        its largest meta-patches; the target of ``smoothness`` ``m`` depends on one meta-patch, of dimension
+        :math:`D_l = (s_1 - 1) s_2 \cdots s_l` at ``level`` ``l`` (by default the last, ``L``); the kernel has the
+        ``singularity`` :math:`\nu` (1/2 for the NTK, 3/2 for NNGP).  Eigenvalues of level ``l`` fall like
+        :math:`k^{-(D_l + 2\nu)}` and those of level ``L`` take nearly all samples, so that
+
+        .. math:: \beta = \min(2m,\; 2D_l + 4\nu)\, \frac{1 + 2\nu/D_L}{D_l + 2\nu} .
+
         ``"local"`` [Favero2021]: a teacher that is a sum over patches of ``teacher_patch`` pixels of
         smoothness ``teacher`` (:math:`\alpha_t`), a student of ``student_patch`` and ``student`` (:math:`\alpha_s`); a
         student of smaller patches does not learn it.
         ``"ranks"``: eigenvalues :math:`\lambda_i \sim i^{-a}` and powers :math:`v_i^2 \sim i^{-b}` by rank, with
-        ``eigenvalues`` (``a``) and ``powers`` (``b``): :math:`\min(b - 1, 2a)`.
+        ``eigenvalues`` (``a``) and ``powers`` (``b``), both above 1: :math:`\min(b - 1, 2a)`.
     parameters
         Integers, fractions, floats (the decimal numbers that they print as) or SymPy expressions.
 
@@ -202,8 +213,10 @@ def exponents(law: str, **parameters) -> Exponent:
     >>> import sympy
     >>> exponents("lazy", dim=sympy.Symbol("d", positive=True), smoothness=sympy.Symbol("nu", positive=True)).beta
     Min(2*d, 2*nu)/(d - 1)
-    >>> exponents("deep_cnn", patches=(2, 2, 2), smoothness=1).beta
-    Fraction(1, 2)
+    >>> [exponents("deep_cnn", patches=patches, smoothness=1).beta for patches in ((2, 2, 2), (2, 2))]
+    [Fraction(1, 2), Fraction(1, 1)]
+    >>> exponents("deep_cnn", patches=(2, 2, 2), smoothness=1, level=2).beta        # one level more than needed
+    Fraction(5, 6)
     """
     law = _check.choice("law", law, LAWS)
     known = LAWS[law]
@@ -214,7 +227,7 @@ def exponents(law: str, **parameters) -> Exponent:
         way_out = f"add {', '.join(missing)}" if missing else f"drop {', '.join(extra)}"
         raise TypeError(f"the law {law!r} takes {taken}, got {', '.join(parameters) or 'none'}; {way_out}")
     given = {name: _DEFAULTS[name] for name in known.parameters if name in _DEFAULTS} | parameters
-    exact = {name: _exact(name, value) for name, value in given.items()}
+    exact = {name: _exact(known, name, value) for name, value in given.items()}
     beta = _beta(known, exact)
     call = f"eigenspace.exponents({law!r}, {', '.join(f'{k}={v!r}' for k, v in parameters.items())})"
     return Exponent(law, beta, exact, known.source, known.setting, call)
@@ -223,18 +236,20 @@ def exponents(law: str, **parameters) -> Exponent:
 # parameters ------------------------------------------------------------------------------------------
 
 
-def _exact(name: str, value):
-    """A parameter as SymPy numbers and expressions; the patches as a tuple of them."""
+def _exact(law: Law, name: str, value):
+    """A parameter as SymPy numbers and expressions; the patches as a tuple of them, a level as it is."""
     import sympy
 
     if name == "patches":
-        return tuple(map(sympy.Integer, _check.positive_integers(name, value, "give (s_1, ..., s_l)")))
+        return tuple(map(sympy.Integer, _check.positive_integers(name, value, "give (s_1, ..., s_L)")))
+    if name == "level":
+        return None if value is None else _check.positive_integer(name, value)
     if getattr(value, "free_symbols", None):
         return value
     if getattr(value, "is_Rational", False):
         value = Fraction(int(value.p), int(value.q))
     found = sympy.Rational(_check.rational(name, value))
-    least = 2 if name == "dim" else 0
+    least = law.least.get(name, 0)
     if found < least:
         raise ValueError(f"{name} must be at least {least}, got {value}; use a larger one")
     return found
@@ -269,11 +284,25 @@ def _local(teacher_patch, student_patch, teacher, student):
     return (student_patch, sympy.Piecewise((0, too_small), (teacher, True)), student)
 
 
-def _meta_patch(patches, smoothness, singularity):
-    size = patches[0] - 1
+def _meta_patch(patches, level, smoothness, singularity):
+    if level is not None and level > len(patches):
+        raise ValueError(f"level must be at most the number of patches, {len(patches)}, got {level}; use a smaller one")
+    sizes = [patches[0] - 1]
     for fan_in in patches[1:]:
-        size *= fan_in
-    return size, 2 * smoothness, 2 * singularity
+        sizes.append(sizes[-1] * fan_in)
+    own, largest = sizes[-1 if level is None else level - 1], sizes[-1]
+    if largest == 0:
+        return largest, 2 * smoothness, 2 * singularity
+    # n samples learn the frequencies below n**(1/dim) of this level, since kappa ~ n**-(1 + 2 singularity / largest)
+    dim = largest * (own + 2 * singularity) / (largest + 2 * singularity)
+    return dim, 2 * smoothness, own + 2 * singularity - dim
+
+
+def _ranks(eigenvalues, powers):
+    for name, value in (("eigenvalues", eigenvalues), ("powers", powers)):
+        if value.is_number and value <= 1:
+            raise ValueError(f"{name} must be above 1, or their sum is infinite, got {value}; use a larger one")
+    return 1, powers - 1, eigenvalues - 1
 
 
 def _feature(dim, smoothness):
@@ -282,26 +311,28 @@ def _feature(dim, smoothness):
     return sympy.Min(2 * smoothness, dim + 2) / (dim - 1)
 
 
-_DEFAULTS = {"singularity": Fraction(1, 2)}
+_DEFAULTS = {"singularity": Fraction(1, 2), "level": None}
 
 LAWS: Mapping[str, Law] = {
     "teacher_student": Law(
         "Spigler2020", "teacher and student kernels on data of dimension D",
         {"dim": "D", "target": "theta_T", "kernel": "theta_S"},
-        lambda dim, target, kernel: (dim, target, kernel),
+        lambda dim, target, kernel: (dim, target, kernel), least={"dim": 1},
     ),
     "lazy": Law(
         "Petrini2022; Spigler2020", "NTK regression with ReLU on the sphere in R^d",
         {"dim": "d", "smoothness": "nu"},
-        lambda dim, smoothness: (dim - 1, 2 * smoothness, 1),
+        lambda dim, smoothness: (dim - 1, 2 * smoothness, 1), least={"dim": 2},
     ),
     "feature": Law(
         "Petrini2022", "one hidden layer of ReLU with few atoms on the sphere in R^d",
         {"dim": "d", "smoothness": "nu"}, lambda dim, smoothness: (dim - 1, 2 * smoothness, None), _feature,
+        {"dim": 2},
     ),
     "deep_cnn": Law(
         "Cagnetta2023; Spigler2020", "a deep convolutional network and a target that sees one meta-patch",
-        {"patches": "s_1, ..., s_l", "smoothness": "m", "singularity": "1/2 for the NTK, 3/2 for NNGP"}, _meta_patch,
+        {"patches": "s_1, ..., s_L", "smoothness": "m", "level": "l, that of the target, the last by default",
+         "singularity": "1/2 for the NTK, 3/2 for NNGP"}, _meta_patch,
     ),
     "local": Law(
         "Favero2021", "a student kernel and a teacher that are sums over patches",
@@ -310,7 +341,7 @@ LAWS: Mapping[str, Law] = {
     "ranks": Law(
         "Spigler2020", "eigenvalues and powers that are powers of the rank",
         {"eigenvalues": "a", "powers": "b"},
-        lambda eigenvalues, powers: (1, powers - 1, eigenvalues - 1),
+        _ranks,
     ),
 }  # fmt: skip
 
