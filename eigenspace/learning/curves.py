@@ -21,6 +21,7 @@ from ..table import EigenTable, _deliver
 from .effective import effective, squares
 from .spectra import Spectrum
 from .targets import Targets
+from .views import Views
 
 CITATIONS = ("Simon2023", "Canatar2021", "Jacot2020")
 #: what roundings may contribute to a bound
@@ -28,7 +29,7 @@ _SLACK, _ROUNDING = 2.0**-40, 2.0**-47
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LearningCurve:
+class LearningCurve(Views):
     r"""Predicted errors of kernel regression; made by :func:`eigenspace.learning_curve`.
 
     Arrays over the samples: ``samples``; ``kappa`` (:math:`\kappa`; ``log10_kappa`` where that underflows); ``risk``,
@@ -81,32 +82,6 @@ class LearningCurve:
             f"LearningCurve({len(self)} sample sizes, {len(self.targets.names)} targets, ridge {self.ridge:g}, "
             f"noise {self.noise:g}, {doubt})"
         )
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        return _render.notebook(self._sheet(4))
-
-    def _repr_latex_(self) -> str:
-        return _render.latex(self._sheet(4))
-
-    def to_text(self, path=None, *, digits: int = 4) -> str | None:
-        """Plain text."""
-        return _deliver(_render.plain(self._sheet(digits)), path)
-
-    def to_markdown(self, path=None, *, digits: int = 4) -> str | None:
-        """A Markdown pipe table."""
-        return _deliver(_render.markdown(self._sheet(digits)), path)
-
-    def to_latex(
-        self, path=None, *, digits: int = 4, caption: str | None = None, label: str | None = None
-    ) -> str | None:
-        """LaTeX that compiles with booktabs alone; with a ``caption`` (LaTeX source) or ``label`` in a ``table``.
-
-        Only digits that the bracket leaves certain are printed. Returns the text, or writes it to ``path``.
-        """
-        return _deliver(_render.latex(self._sheet(digits), caption, label), path)
 
     def to_pandas(self):
         """A :class:`pandas.DataFrame`, one row for each number of samples; ``attrs`` has ridge, noise and origin."""

@@ -23,11 +23,12 @@ import numpy as np
 
 from .. import _check, _render
 from ..errors import ConvergenceError
-from ..table import EigenTable, _deliver
+from ..table import EigenTable
 from .curves import checked_table, origin, relative_doubt, risk_cells
 from .effective import condensed, effective
 from .spectra import Spectrum
 from .targets import Targets
+from .views import Views
 
 #: nodes of the inverse transform, and steps of the path that the effective ridge is followed along between two of them
 _NODES, _SUBSTEPS, _NEWTON = 24, 6, 40
@@ -36,7 +37,7 @@ _ACCURACY = 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GradientFlow:
+class GradientFlow(Views):
     r"""Predicted errors along gradient flow; made by :func:`eigenspace.gradient_flow`.
 
     Arrays over the ``times``: ``risk`` (mean square distance to a noisy label of a new sample; ``excess_risk`` leaves
@@ -68,29 +69,6 @@ class GradientFlow:
     def __repr__(self) -> str:
         size = "infinitely many samples" if self.samples is None else f"{self.samples:g} samples"
         return f"GradientFlow({len(self)} times, {len(self.targets.names)} targets, {size}, noise {self.noise:g})"
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        return _render.notebook(self._sheet(4))
-
-    def _repr_latex_(self) -> str:
-        return _render.latex(self._sheet(4))
-
-    def to_text(self, path=None, *, digits: int = 4) -> str | None:
-        """Plain text."""
-        return _deliver(_render.plain(self._sheet(digits)), path)
-
-    def to_markdown(self, path=None, *, digits: int = 4) -> str | None:
-        """A Markdown pipe table."""
-        return _deliver(_render.markdown(self._sheet(digits)), path)
-
-    def to_latex(
-        self, path=None, *, digits: int = 4, caption: str | None = None, label: str | None = None
-    ) -> str | None:
-        """LaTeX that compiles with booktabs alone; with a ``caption`` (LaTeX source) or ``label`` in a ``table``."""
-        return _deliver(_render.latex(self._sheet(digits), caption, label), path)
 
     def to_pandas(self):
         """A :class:`pandas.DataFrame`, one row for each time."""

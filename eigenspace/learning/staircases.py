@@ -19,11 +19,12 @@ import numpy as np
 from .. import _check, _render
 from ..eigenvalues import spectrum
 from ..parts import Network
-from ..table import EigenTable, _deliver
+from ..table import EigenTable
 from .curves import LearningCurve, checked_table, learning_curve, origin
 from .effective import effective, numbers
 from .flows import GradientFlow, gradient_flow
 from .spectra import Spectrum, network_of
+from .views import Views
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
-class Staircase:
+class Staircase(Views):
     """Interactions in the order in which they are learned; made by :func:`eigenspace.staircase`."""
 
     steps: tuple[Step, ...]
@@ -60,6 +61,8 @@ class Staircase:
     asked: str
     title: str
     origin: tuple[str, ...]
+
+    _digits = 3
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -72,33 +75,6 @@ class Staircase:
 
     def __repr__(self) -> str:
         return f"Staircase({len(self)} steps{', ' + self.asked if self.asked else ''})"
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        return _render.notebook(self._sheet(3))
-
-    def _repr_latex_(self) -> str:
-        return _render.latex(self._sheet(3))
-
-    def to_text(self, path=None, *, digits: int = 3) -> str | None:
-        """Plain text."""
-        return _deliver(_render.plain(self._sheet(digits)), path)
-
-    def to_html(self, path=None, *, digits: int = 3) -> str | None:
-        """HTML as in a notebook."""
-        return _deliver(_render.notebook(self._sheet(digits)), path)
-
-    def to_markdown(self, path=None, *, digits: int = 3) -> str | None:
-        """A Markdown pipe table."""
-        return _deliver(_render.markdown(self._sheet(digits)), path)
-
-    def to_latex(
-        self, path=None, *, digits: int = 3, caption: str | None = None, label: str | None = None
-    ) -> str | None:
-        """LaTeX that compiles with booktabs alone; with a ``caption`` (LaTeX source) or ``label`` in a ``table``."""
-        return _deliver(_render.latex(self._sheet(digits), caption, label), path)
 
     def to_pandas(self):
         """A :class:`pandas.DataFrame`, one row for each step, exact integers and fractions as objects."""
