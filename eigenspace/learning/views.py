@@ -24,15 +24,15 @@ class Views:
 
     def to_text(self, path=None, *, digits: int | None = None) -> str | None:
         """Plain text, returned or written to ``path``."""
-        return _deliver(_render.plain(self._sheet(digits or self._digits)), path)
+        return _deliver(_render.plain(self._sheet(self._digits if digits is None else digits)), path)
 
     def to_html(self, path=None, *, digits: int | None = None) -> str | None:
         """HTML as in a notebook."""
-        return _deliver(_render.notebook(self._sheet(digits or self._digits)), path)
+        return _deliver(_render.notebook(self._sheet(self._digits if digits is None else digits)), path)
 
     def to_markdown(self, path=None, *, digits: int | None = None) -> str | None:
         """A Markdown pipe table."""
-        return _deliver(_render.markdown(self._sheet(digits or self._digits)), path)
+        return _deliver(_render.markdown(self._sheet(self._digits if digits is None else digits)), path)
 
     def to_latex(
         self, path=None, *, digits: int | None = None, caption: str | None = None, label: str | None = None
@@ -41,4 +41,4 @@ class Views:
 
         Only digits that are certain are printed.
         """
-        return _deliver(_render.latex(self._sheet(digits or self._digits), caption, label), path)
+        return _deliver(_render.latex(self._sheet(self._digits if digits is None else digits), caption, label), path)
