@@ -165,3 +165,25 @@ def test_parts_alone_are_experiments_of_their_own(solver):
         assert both.alone[0, place] == pytest.approx(single.excess_risk[0], rel=1e-6)
         assert both.alone_error[0, place] == pytest.approx(single.error[0], rel=1e-6)
         assert single.alone[0, 0] == single.excess_risk[0]
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_risk_on_the_samples(solver, monkeypatch):
+    """Fitted values from the half of the matrix that the solver leaves alone, in several blocks."""
+    from eigenspace.data import regression
+
+    monkeypatch.setattr(regression, "_ROWS", 16)
+    seen = []
+
+    def target(X):
+        seen.append(X)
+        return X[:, 0] * X[:, 1]
+
+    run = es.kernel_regression(TREE, target, [50], noise=0.1, ridge=0.3, seeds=[1], test=20, solver=solver)
+    rng = np.random.default_rng([1, 50])
+    x = es.sample(TREE, 50, rng)
+    labels = target(x) + 0.1**0.5 * rng.standard_normal(50)
+    matrix = es.gram(TREE, x)
+    fitted = matrix @ np.linalg.solve(matrix + 0.3 * np.eye(50), labels)
+    assert np.array_equal(seen[0], x)
+    assert run.train_risk[0] == pytest.approx(np.mean((fitted - labels) ** 2), rel=1e-7)

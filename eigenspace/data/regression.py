@@ -287,10 +287,11 @@ class _Setting:
         new = sample(self.net, self.test, rng)
         truth = np.stack([f(new) for f in functions], axis=1)
         matrix = gram(self.net, x, kernel=self.kernel, dtype=self.dtype)
+        diagonal = matrix.diagonal().astype(float)
         alpha = solve(matrix, labels, self.ridge, self.solver, seed)
-        del matrix
         # the residual of (K + ridge) alpha = labels on the samples is ridge * alpha, but not where K is singular
-        train = np.mean((self.predict(x, x, alpha[:, 0]) - labels[:, 0]) ** 2)
+        train = np.mean((_product(matrix, diagonal, alpha[:, 0]) - labels[:, 0]) ** 2)
+        del matrix
         missing = _with_sum(truth) - self.predict(new, x, alpha)
         risks = np.mean(missing**2, axis=0)
         powers = np.array([part.power for part in self.parts])
@@ -302,6 +303,16 @@ class _Setting:
     def predict(self, new, x, alpha) -> np.ndarray:
         cuts = blocks(len(new), _ROWS)
         return np.concatenate([gram(self.net, new[cut], x, self.kernel, progress=False) @ alpha for cut in cuts])
+
+
+def _product(matrix: np.ndarray, diagonal: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """A symmetric matrix, given by what lies below its diagonal, times a vector."""
+    result = diagonal * vector
+    for cut in blocks(len(matrix), _ROWS):
+        below = np.tril(matrix[cut], cut.start - 1)
+        result[cut] += below @ vector
+        result += vector[cut] @ below
+    return result
 
 
 def _with_sum(parts: np.ndarray) -> np.ndarray:

@@ -14,7 +14,9 @@ _MOST_STEPS = 1000
 
 
 def solve(matrix: np.ndarray, labels: np.ndarray, ridge: float, solver: str, seed: int) -> np.ndarray:
-    """The coefficients, a column for each column of labels; the matrix, symmetric and C-contiguous, is overwritten.
+    """The coefficients, a column for each column of labels; the matrix is symmetric and C-contiguous.
+
+    Its diagonal and what lies above are overwritten, not what lies below.
 
     ``"cholesky"``: ``n**3 / 3`` operations, in place.  A matrix that is singular in its precision (more samples than
     the kernel has eigenfunctions, equal inputs) takes the solution of least norm from its eigenvectors, 20 times dearer
