@@ -217,8 +217,8 @@ def report(entries: list[dict], slack: float) -> list[str]:
 def document(measured: dict, command: str) -> str:
     """The data file: one line for each number of samples."""
     header = {
-        "about": "Excess risk of ridgeless kernel regression (NTK) on uniform inputs with noiseless random targets of power"
-        " 1, and the share of each target that is not learned. excess: for each seed, each target alone and all"
+        "about": "Excess risk of ridgeless kernel regression (NTK) on uniform inputs with noiseless random targets of"
+        " power 1, and the share of each target that is not learned. excess: for each seed, each target alone and all"
         " together; unlearned: for each seed, each target. Seeds are 0, 1, 2, ...",
         "tool": "eigenspace.kernel_regression", "version": es.__version__, "numpy": np.__version__, "command": command,
         "test inputs": {f"n up to {limit}": value for limit, value in TEST}, "terms of a random function": TERMS,

@@ -195,11 +195,21 @@ def targets(network: str) -> dict:
 
 def predicted(network: str, samples) -> dict:
     """The learning curve of each function alone, and that of the sum."""
-    parts, table, options = targets(network), table_of(network), {}
-    if network == "gap":
-        options["largest_unlisted"] = largest_unlisted(table)
-    curves = {name: es.learning_curve(table, target, samples, **options) for name, target in parts.items()}
-    return curves | {"sum": es.learning_curve(table, sum(parts.values(), []), samples, **options)}
+    parts = targets(network) | {"sum": sum(targets(network).values(), [])}
+    return {name: curve_of(network, target, samples) for name, target in parts.items()}
+
+
+def learned(network: str, samples) -> dict:
+    """The learned share of each function, which may have parts of several classes."""
+    parts = targets(network)
+    columns = iter(curve_of(network, sum(parts.values(), []), samples).learnability.T)
+    return {name: sum(power * next(columns) for _, power in target) for name, target in parts.items()}
+
+
+def curve_of(network: str, target: list, samples) -> es.LearningCurve:
+    table = table_of(network)
+    largest = largest_unlisted(table) if network == "gap" else None
+    return es.learning_curve(table, target, samples, largest_unlisted=largest)
 
 
 def largest_unlisted(table: es.EigenTable) -> float:
@@ -214,20 +224,13 @@ def largest_unlisted(table: es.EigenTable) -> float:
     return float(max(np.max(table.values()[last]) * (1 + 1e-9), rest / P ** (degree + 1)))
 
 
-def learned(curve, power=None) -> np.ndarray:
-    """Learned share of a function that may have parts of several classes."""
-    power = np.bincount(curve.targets.owner, curve.targets.power) if power is None else power
-    return curve.learnability @ power / power.sum()
-
-
 @lru_cache
 def half(network: str) -> dict:
     """Number of samples at which half of each function is learned, from the predicted curves; ``inf`` beyond 1e8."""
     samples = np.geomspace(10, 1e8, 71)
-    curves, found = predicted(network, samples), {}
-    curves.pop("sum")
-    for name, curve in curves.items():
-        share = np.clip(learned(curve), 1e-300, 1 - 1e-15)
+    found = {}
+    for name, share in learned(network, samples).items():
+        share = np.clip(share, 1e-300, 1 - 1e-15)
         # log(L / (1 - L)) is nearly linear in log n
         place = float(np.exp(np.interp(0.0, np.log(share / (1 - share)), np.log(samples))))
         found[name] = place if share[-1] > 0.5 else np.inf
@@ -263,18 +266,18 @@ def order() -> None:
     """Prints the order of learning, and what is learned of each function with the largest training set."""
     for network in (*TRIO, *PAIR):
         found = half(network)
-        curves = predicted(network, [LARGEST])
+        shares = learned(network, [LARGEST])
         print(f"\n{network}: half learned with n samples, in this order (residual (1 - L)^2 / 2 at n = {LARGEST})")
         for name in sorted(found, key=found.get):
             place = f"n = {found[name]:.3g}" if found[name] < np.inf else "n > 1e8"
-            print(f"  {name:4} {place:13} ({0.5 * (1 - learned(curves[name])[0]) ** 2:.3f})")
+            print(f"  {name:4} {place:13} ({0.5 * (1 - shares[name][0]) ** 2:.3f})")
 
 
 def document(measured: dict, command: str) -> str:
     """The data file: one line for each network and number of samples."""
     header = {
-        "about": "Excess risk of ridgeless kernel regression (NTK) on each function alone and on their sum, and the share"
-        " of each that is not learned; for each seed. Seeds are 0, 1, 2, ...",
+        "about": "Excess risk of ridgeless kernel regression (NTK) on each function alone and on their sum, and the"
+        " share of each that is not learned; for each seed. Seeds are 0, 1, 2, ...",
         "functions": {network: [*(POOLED if network in PAIR else FORMS), "sum"] for network in measured},
         "networks": {network: networks()[network].call for network in measured},
         "tool": "eigenspace.kernel_regression", "version": es.__version__, "numpy": np.__version__, "command": command,
@@ -302,12 +305,11 @@ def draw(names, measured: dict):
     fine = np.geomspace(30, 1e6, 120)
     figure, axes = pyplot.subplots(1, len(names), figsize=(7.0, 2.6), layout="constrained", sharey=True)
     for ax, network in zip(axes, names):
-        curves = predicted(network, fine)
-        curves.pop("sum")
+        curves = learned(network, fine)
         for name, curve in curves.items():
             place = list(FORMS).index(name)
             style = {"color": _COLOURS[place % len(_COLOURS)], "linestyle": DASHES[place], "linewidth": 1.1}
-            ax.plot(fine, 0.5 * (1 - learned(curve)) ** 2, label=name, **style)
+            ax.plot(fine, 0.5 * (1 - curve) ** 2, label=name, **style)
             for n, values in measured.get(network, {}).items():
                 shares = values["unlearned"][:, list(curves).index(name)]
                 residuals = 0.5 * shares**2

@@ -15,8 +15,7 @@ import xiao_experiment as xiao  # noqa: E402
 
 def shares(network):
     """What is learned of each function with the largest training set of the paper."""
-    curves = xiao.predicted(network, [xiao.LARGEST])
-    return {name: float(xiao.learned(curve)[0]) for name, curve in curves.items() if name != "sum"}
+    return {name: float(share[0]) for name, share in xiao.learned(network, [xiao.LARGEST]).items()}
 
 
 def test_order_of_learning_of_the_fully_connected_network():
@@ -54,10 +53,14 @@ def test_pooling_saves_a_factor_of_the_positions():
         assert flat[name] / gap[name] == pytest.approx(4, rel=0.02)
 
 
-def test_curves_are_certain_up_to_a_million_samples():
-    for network in (*xiao.TRIO, *xiao.PAIR):
-        for curve in xiao.predicted(network, np.geomspace(100, 1e6, 9)).values():
-            assert np.all(curve.upper < 1.01 * curve.lower)
+@pytest.mark.parametrize("network", [*xiao.TRIO, *xiao.PAIR])
+def test_curves_are_certain_up_to_a_million_samples(network):
+    parts = xiao.targets(network)
+    curve = xiao.curve_of(network, sum(parts.values(), []), [1e4, 1e6])
+    assert np.all(curve.upper < 1.01 * curve.lower)
+    # one curve has all shares: the same as that of a function alone
+    alone = xiao.curve_of(network, parts["Y6"], [1e4]).learnability[0] @ [power for _, power in parts["Y6"]]
+    assert xiao.learned(network, [1e4])["Y6"][0] == pytest.approx(alone, rel=1e-12)
 
 
 @pytest.mark.parametrize("rng", [None, np.random.default_rng(1)], ids=["equal", "random"])
