@@ -277,7 +277,7 @@ def draw(name: str, measured: dict, axes=None):
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yscale("log")
     axes[0].set_ylim(bottom=max(lowest / 2, 1e-5))
-    axes[1].set_ylim(-0.04, 1.12)
+    axes[1].set_ylim(-0.08, 1.12)
     axes[0].legend(title=case.title, fontsize=8, title_fontsize=8, frameon=False)
     return axes
 
