@@ -152,3 +152,38 @@ def test_frame_and_plot():
 def test_bad_input(target, options, error, message):
     with pytest.raises(error, match=message):
         es.kernel_regression(TREE, target, **{"samples": [10]} | options)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_parts_alone_are_experiments_of_their_own(solver):
+    """The functions of a list are fixed, so a run of one of them alone has the same inputs and noise."""
+    functions = [es.random_function(TREE, degrees, seed=k, terms=4) for k, degrees in enumerate(({0: 1}, {0: 2}))]
+    options = {"seeds": [3, 4], "test": 30, "noise": 0.1, "ridge": 0.01, "solver": solver}
+    both = es.kernel_regression(TREE, [(functions[0], 0.7), (functions[1], 0.3)], [40], **options)
+    for place, power in enumerate((0.7, 0.3)):
+        single = es.kernel_regression(TREE, [(functions[place], power)], [40], **options)
+        assert both.alone[0, place] == pytest.approx(single.excess_risk[0], rel=1e-6)
+        assert both.alone_error[0, place] == pytest.approx(single.error[0], rel=1e-6)
+        assert single.alone[0, 0] == single.excess_risk[0]
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_risk_on_the_samples(solver, monkeypatch):
+    """Fitted values from the half of the matrix that the solver leaves alone, in several blocks."""
+    from eigenspace.data import regression
+
+    monkeypatch.setattr(regression, "_ROWS", 16)
+    seen = []
+
+    def target(X):
+        seen.append(X)
+        return X[:, 0] * X[:, 1]
+
+    run = es.kernel_regression(TREE, target, [50], noise=0.1, ridge=0.3, seeds=[1], test=20, solver=solver)
+    rng = np.random.default_rng([1, 50])
+    x = es.sample(TREE, 50, rng)
+    labels = target(x) + 0.1**0.5 * rng.standard_normal(50)
+    matrix = es.gram(TREE, x)
+    fitted = matrix @ np.linalg.solve(matrix + 0.3 * np.eye(50), labels)
+    assert np.array_equal(seen[0], x)
+    assert run.train_risk[0] == pytest.approx(np.mean((fitted - labels) ** 2), rel=1e-7)

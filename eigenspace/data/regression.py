@@ -43,6 +43,9 @@ class KernelRegression:
         Shape ``(samples, targets)``: the share of each part of the target that is missing in :math:`\hat f`, from a
         least-squares fit of :math:`f^* - \hat f` by the parts on the test inputs, and its standard error.  The theory
         predicts one minus the learnability.
+    alone, alone_error
+        Shape ``(samples, targets)``: the excess risk on each part as the whole target, from the same inputs and noise,
+        and its standard error: as many experiments as parts, for one factorisation.
     repetitions
         Shape ``(samples, seeds)``: the excess risk of each repetition, ``nan`` where it was not reached.
     complete
@@ -55,6 +58,8 @@ class KernelRegression:
     train_risk: np.ndarray
     unlearned: np.ndarray
     unlearned_error: np.ndarray
+    alone: np.ndarray
+    alone_error: np.ndarray
     repetitions: np.ndarray
     targets: tuple[str, ...]
     complete: bool
@@ -274,28 +279,46 @@ class _Setting:
     dtype: np.dtype
 
     def point(self, n: int, seed: int) -> tuple:
-        """Excess risk, risk on the samples, and the missing share of each part."""
+        """Excess risk, risk on the samples, the missing share of each part, and the excess risk on each part alone."""
         rng = np.random.default_rng([seed, n])
         functions = [part.draw(self.net, self.terms, rng) for part in self.parts]
         x = sample(self.net, n, rng)
-        labels = sum(f(x) for f in functions) + sqrt(self.noise) * rng.standard_normal(n)
+        labels = _with_sum(np.stack([f(x) for f in functions], axis=1))
+        labels += sqrt(self.noise) * rng.standard_normal(n)[:, None]
         new = sample(self.net, self.test, rng)
         truth = np.stack([f(new) for f in functions], axis=1)
         matrix = gram(self.net, x, kernel=self.kernel, dtype=self.dtype)
+        diagonal = matrix.diagonal().astype(float)
         alpha = solve(matrix, labels, self.ridge, self.solver, seed)
-        del matrix
         # the residual of (K + ridge) alpha = labels on the samples is ridge * alpha, but not where K is singular
-        train = np.mean((self.predict(x, x, alpha) - labels) ** 2)
-        missing = truth.sum(axis=1) - self.predict(new, x, alpha)
+        train = np.mean((_product(matrix, diagonal, alpha[:, 0]) - labels[:, 0]) ** 2)
+        del matrix
+        missing = _with_sum(truth) - self.predict(new, x, alpha)
+        risks = np.mean(missing**2, axis=0)
         powers = np.array([part.power for part in self.parts])
         shares = np.full(len(powers), nan)
         kept = powers > 0
-        shares[kept] = np.linalg.lstsq(truth[:, kept], missing, rcond=None)[0]
-        return float(np.mean(missing**2)), float(train), shares
+        shares[kept] = np.linalg.lstsq(truth[:, kept], missing[:, 0], rcond=None)[0]
+        return float(risks[0]), float(train), shares, risks[-len(powers) :]
 
     def predict(self, new, x, alpha) -> np.ndarray:
         cuts = blocks(len(new), _ROWS)
         return np.concatenate([gram(self.net, new[cut], x, self.kernel, progress=False) @ alpha for cut in cuts])
+
+
+def _product(matrix: np.ndarray, diagonal: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """A symmetric matrix, given by what lies below its diagonal, times a vector."""
+    result = diagonal * vector
+    for cut in blocks(len(matrix), _ROWS):
+        below = np.tril(matrix[cut], cut.start - 1)
+        result[cut] += below @ vector
+        result += vector[cut] @ below
+    return result
+
+
+def _with_sum(parts: np.ndarray) -> np.ndarray:
+    """A first column with the sum of all; a single one is its sum."""
+    return parts if parts.shape[1] == 1 else np.column_stack([parts.sum(axis=1), parts])
 
 
 def _bar(places: list, progress: bool | None):
@@ -311,22 +334,25 @@ def _bar(places: list, progress: bool | None):
 def _collect(samples, seeds: int, found: dict, parts, call: str, ridge: float, noise: float) -> KernelRegression:
     """Means over the repetitions that are finished; numbers of samples without any are left out."""
     rows = sorted({i for i, _ in found})
-    values = np.full((len(rows), seeds, 2 + len(parts)), nan)
-    for (i, j), (risk, train, shares) in found.items():
-        values[rows.index(i), j] = [risk, train, *shares]
+    values = np.full((len(rows), seeds, 2 + 2 * len(parts)), nan)
+    for (i, j), (risk, train, shares, alone) in found.items():
+        values[rows.index(i), j] = [risk, train, *shares, *alone]
     counts = np.sum(np.isfinite(values[:, :, 0]), axis=1)[:, None]
     total = np.where(np.isfinite(values[:, :, :1]), values, 0.0)
     mean = total.sum(axis=1) / counts
     squares = np.where(np.isfinite(values[:, :, :1]), (values - mean[:, None]) ** 2, 0.0).sum(axis=1)
     spread = np.sqrt(squares / np.maximum(counts - 1, 1) / counts)
     spread = np.where(counts > 1, spread, nan)
+    shares, alone = slice(2, 2 + len(parts)), slice(2 + len(parts), None)
     arrays = {
         "samples": np.array([samples[i] for i in rows]),
         "excess_risk": mean[:, 0],
         "error": spread[:, 0],
         "train_risk": mean[:, 1],
-        "unlearned": mean[:, 2:],
-        "unlearned_error": spread[:, 2:],
+        "unlearned": mean[:, shares],
+        "unlearned_error": spread[:, shares],
+        "alone": mean[:, alone],
+        "alone_error": spread[:, alone],
         "repetitions": values[:, :, 0],
     }
     for array in arrays.values():

@@ -14,7 +14,9 @@ _MOST_STEPS = 1000
 
 
 def solve(matrix: np.ndarray, labels: np.ndarray, ridge: float, solver: str, seed: int) -> np.ndarray:
-    """The coefficients; the matrix, symmetric and C-contiguous, is overwritten.
+    """The coefficients, a column for each column of labels; the matrix is symmetric and C-contiguous.
+
+    Its diagonal and what lies above are overwritten, not what lies below.
 
     ``"cholesky"``: ``n**3 / 3`` operations, in place.  A matrix that is singular in its precision (more samples than
     the kernel has eigenfunctions, equal inputs) takes the solution of least norm from its eigenvectors, 20 times dearer
@@ -52,7 +54,7 @@ def _least_norm(matrix: np.ndarray, diagonal: np.ndarray, labels: np.ndarray) ->
     values, vectors = eigh(matrix.T, lower=False, check_finite=False)
     kept = values > len(labels) * np.finfo(matrix.dtype).eps * values[-1]
     vectors = vectors[:, kept]
-    return (vectors @ ((labels @ vectors) / values[kept])).astype(float)
+    return (((vectors.T @ labels).T / values[kept]) @ vectors.T).T.astype(float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +96,15 @@ def _conjugate_gradients(matrix: np.ndarray, labels: np.ndarray, ridge: float, s
     inverse = _Nystrom.of(matrix, ridge, np.sort(landmarks))
     operator = LinearOperator((n, n), lambda v: (matrix @ v.ravel().astype(dtype)).astype(float), dtype=float)
     tolerance = 1e-9 if dtype == np.float64 else 1e-5
-    found, left = cg(
-        operator, labels, rtol=tolerance, maxiter=_MOST_STEPS, M=LinearOperator((n, n), inverse, dtype=float)
-    )
-    if left:
-        raise ConvergenceError(
-            f"solver='cg' did not reach a residual of {tolerance} within {_MOST_STEPS} steps for {n} samples; use a "
-            f"ridge, dtype=float64 or solver='cholesky'"
+    columns = []
+    for column in labels.reshape(n, -1).T:
+        found, left = cg(
+            operator, column, rtol=tolerance, maxiter=_MOST_STEPS, M=LinearOperator((n, n), inverse, dtype=float)
         )
-    return found
+        if left:
+            raise ConvergenceError(
+                f"solver='cg' did not reach a residual of {tolerance} within {_MOST_STEPS} steps for {n} samples; use "
+                f"a ridge, dtype=float64 or solver='cholesky'"
+            )
+        columns.append(found)
+    return np.stack(columns, axis=1).reshape(labels.shape)
