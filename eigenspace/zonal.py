@@ -351,7 +351,7 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
     """
     from flint import arb
 
-    bits = ceil(ring.fine_bits + 60 - smallest + 1.4 * max(degrees))
+    bits = ceil(ring.fine_bits + 60 + 2 * len(chain) - smallest + 1.4 * max(degrees))
     proofs = () if law.is_finite else ellipses(chain)
     if law.is_finite or proofs:
         nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - ring.fine_bits)

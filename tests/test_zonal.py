@@ -13,6 +13,7 @@ from flint import arb
 import eigenspace as es
 from eigenspace import zonal
 from eigenspace._flint import precision
+from eigenspace.duals import evaluate
 from eigenspace.harmonics import gegenbauer, multiplicity
 from eigenspace.rings import FLOAT, FloatRing
 from eigenspace.zonal import CubeLaw, SphereLaw, chain_rows
@@ -308,3 +309,27 @@ def test_jumps_at_high_degree():
     expected = np.sum(w * kernel * legendre * np.sin(u**2) * u) * np.sqrt(np.pi) / 2
     row = es.eigenvalue(es.mlp(3, 2, activation=es.step), 160, "nngp")
     assert row.value == pytest.approx(expected, rel=1e-7) and row.error < 1e-13
+
+
+def test_balls_of_deep_chains_stay_narrow_near_equal_inputs():
+    """The roots of a rectifier widen a ball near 1; its derivative, at most 1, does not."""
+    mp, chain = mpmath.mp, (es.relu,) * 24
+    with precision(200), mp.workprec(400):
+        start = mp.mpf(1) - mp.mpf(10) ** -6
+        exact = start
+        for _ in chain:
+            angle = mp.acos(exact)
+            exact = (mp.sin(angle) + (mp.pi - angle) * exact) / mp.pi
+        ball = 1 - arb(10) ** -6 + arb(0, 1) * arb(2) ** -150
+        kernel = evaluate(chain, ball, ball)[0]
+        assert float(kernel.rad()) < 2.0**-120
+        assert abs(mp.mpf(kernel.mid().str(60, radius=False)) - exact) <= mp.mpf(float(kernel.rad())) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("depth", [16, 24])
+def test_floats_of_deep_chains_under_a_join(depth):
+    """Where a bound is lost a moment falls back on its majorant; the value is a number with an honest error."""
+    found = es.eigenvalue(es.cnn(8, (1,) * depth + (4,)), {0: 1, 1: 1}, "nngp")
+    assert 0 < found.value < 1e-6 and found.error < 1e-10
+    wide = es.eigenvalue(es.cnn(8, (1,) * depth + (4,)), {0: 1, 1: 1}, "nngp", ring=es.ball(64), rtol=1e-4)
+    assert abs(float(wide.value.mid()) / found.value - 1) <= wide.error + found.error

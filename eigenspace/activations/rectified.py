@@ -188,6 +188,10 @@ class Rectified(Activation):
         if self.power == 0:
             return self._on_ball(t, 0)[0], arb(0)
         dual, derivative = self._on_ball(t, self.power, self.power - 1)
+        middle, spread = t.mid(), slope * t.rad()
+        if dual.rad() > 2 * spread and abs(middle) <= 1:
+            # near 1 the roots widen the ball at every layer; the derivative nowhere exceeds its value at 1
+            dual = self._on_ball(middle, self.power)[0] + arb(0, 1) * spread
         return dual, slope * derivative
 
     @property

@@ -299,8 +299,13 @@ class FloatRing:
         value_m, value_e = _from_balls(moments)
         major_m, major_e = _from_balls(majorants)
         errors = np.where((errors == 0) & (value_m == 0.5), 0.0, errors + 2 * UNIT)
-        mantissa = np.stack([value_m * (1 - errors), value_m * (1 + errors), major_m * (1 + 4 * UNIT)])
-        rows = _normalised(mantissa, np.stack([value_e, value_e, major_e]), estimated)
+        major_m = major_m * (1 + 4 * UNIT)
+        # where nothing is known of a moment, its majorant bounds it
+        lost = ~(errors < 1)
+        errors = np.where(lost, 0.0, errors)
+        low, high = np.where(lost, 0.0, value_m * (1 - errors)), np.where(lost, major_m, value_m * (1 + errors))
+        exponents = np.stack([np.where(lost, 0, value_e), np.where(lost, major_e, value_e), major_e])
+        rows = _normalised(np.stack([low, high, major_m]), exponents, estimated)
         return self._scale(rows, _factorials(rows.size, True))
 
     # questions ---------------------------------------------------------------------------------------
