@@ -360,13 +360,13 @@ def report(peer: str | None) -> str:
         results["neural-tangents, NumPy eigh"] = by_dimension(peer, "neural-tangents, NumPy eigh")
         grams["neural-tangents"] = in_process(peer, "gram", "neural-tangents")
     truths = {dim: run["values"] for dim, run in by_dimension(python, "certified").items()}
-    head = ["", "method", "eigenvalues", "wall", "processor", "correct", "processor per correct one", "correct to degree"]
+    head = ["", "method", "eigenvalues", "wall", "processor", "correct", "processor per correct one"]
     without = "" if peer else " neural-tangents was not installed."
     return "\n\n".join([
         f"{os.cpu_count()} processor cores; {versions(peer)}.{without}",
         f"### One sphere\n\nNTK of `mlp(d, {DEPTH})`, degrees up to {HIGHEST}; mpmath at the degrees "
         f"{', '.join(map(str, SOME))}, as far as {BUDGET:.0f} seconds went.",
-        markdown([*head, "largest error"], sphere_rows(results, truths)),
+        markdown([*head, "correct to degree", "largest error"], sphere_rows(results, truths)),
         f"### High dimension\n\nHow many of the eigenvalues of degree 0 to {max(FEW)} are correct, by dimension, and "
         "the largest dimension in which all are.",
         markdown(["method", *(f"$d={dim:,}$" for dim in LADDER), "all correct up to"], ladder_rows(results, truths)),
