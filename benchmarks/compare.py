@@ -310,11 +310,12 @@ def sphere_rows(results: dict, truths: dict) -> list[list[str]]:
             run = runs[dim]
             found = errors(run["values"], [truths[dim][k] for k in run["degrees"]])
             correct, best = sum(error <= CORRECT for error in found), usable(run["degrees"], found)
+            stopped = correct == len(found) < len(run["degrees"])
             each = seconds(run["work"] / correct) if correct else "–"
             worst = f"{max(found):.0e}" if found else "–"
             rows.append([
                 f"$d={dim}$", method, len(found), seconds(run["wall"]), seconds(run["work"]), correct, each,
-                "none" if best is None else best, worst,
+                "none" if best is None else f"≥ {best}" if stopped else best, worst,
             ])
     return rows
 
@@ -364,13 +365,13 @@ def report(peer: str | None) -> str:
     without = "" if peer else " neural-tangents was not installed."
     return "\n\n".join([
         f"{os.cpu_count()} processor cores; {versions(peer)}.{without}",
-        f"### One sphere\n\nNTK of `mlp(d, {DEPTH})`, degrees up to {HIGHEST}; mpmath at the degrees "
+        f"## One sphere\n\nNTK of `mlp(d, {DEPTH})`, degrees up to {HIGHEST}; mpmath at the degrees "
         f"{', '.join(map(str, SOME))}, as far as {BUDGET:.0f} seconds went.",
         markdown([*head, "correct to degree", "largest error"], sphere_rows(results, truths)),
-        f"### High dimension\n\nHow many of the eigenvalues of degree 0 to {max(FEW)} are correct, by dimension, and "
+        f"## High dimension\n\nHow many of the eigenvalues of degree 0 to {max(FEW)} are correct, by dimension, and "
         "the largest dimension in which all are.",
         markdown(["method", *(f"$d={dim:,}$" for dim in LADDER), "all correct up to"], ladder_rows(results, truths)),
-        f"### Gram matrices\n\n{SAMPLES} inputs of 64 leaves of 8 numbers, `cnn(8, (1, 4, 4), 4, head=\"dense\")`, "
+        f"## Gram matrices\n\n{SAMPLES} inputs of 64 leaves of 8 numbers, `cnn(8, (1, 4, 4), 4, head=\"dense\")`, "
         "NNGP and NTK together; errors off the diagonal against extended precision.",
         markdown(["method", "wall", "processor", "largest error"], gram_rows(grams)),
     ])

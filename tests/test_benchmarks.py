@@ -60,4 +60,4 @@ def test_verdicts(compare):
 def test_page_has_its_markers(compare):
     text = compare.PAGE.read_text(encoding="utf-8")
     assert text.count(compare.BEGIN) == text.count(compare.END) == 1
-    assert text.index(compare.BEGIN) < text.index("### One sphere") < text.index(compare.END)
+    assert text.index(compare.BEGIN) < text.index("## One sphere") < text.index(compare.END)
