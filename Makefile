@@ -3,6 +3,7 @@
 #   make test        ruff, the import contract, and all tests
 #   make docs        the documentation, in build/docs/index.html
 #   make references  the reference numbers of the tests, computed anew (slow)
+#   make bench       time of the package, and the tables of docs/benchmarks.md (a few minutes)
 # Another interpreter: make PYTHON=python3.13 table
 
 PYTHON ?= python3
@@ -15,10 +16,10 @@ TABLE := cnn 12 --filters 1,4,4 --positions 16 --head dense --kernel ntk --degre
 CAPTION := --caption "NTK eigenvalues of a deep CNN on images of CIFAR-10 shape." --label tab:cifar
 
 .DEFAULT_GOAL := help
-.PHONY: help table test docs references clean distclean
+.PHONY: help table test docs references bench clean distclean
 
 help:
-	@sed -n '2,6s/^# *//p' Makefile
+	@sed -n '2,7s/^# *//p' Makefile
 
 table: $(VENV)/.all
 	@mkdir -p build
@@ -39,6 +40,12 @@ references: $(VENV)/.test
 	@$(PYTHON) -m venv build/neural-tangents
 	@build/neural-tangents/bin/python -m pip install -qq -r scripts/reference/neural_tangents.txt
 	build/neural-tangents/bin/python scripts/reference/neural_tangents_kernels.py
+
+# `make bench SELECT=` runs the huge tables too, SELECT='-k sphere' one group
+SELECT = -k 'not huge'
+bench: $(VENV)/.bench
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' $(SELECT)
+	$(BIN)/python benchmarks/compare.py --write
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -66,4 +73,8 @@ $(VENV)/.test: $(VENV)/.all
 
 $(VENV)/.docs: $(VENV)/.all
 	@$(PIP) install --editable '.[all,docs]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.all
+	@$(PIP) install --editable '.[all,bench]'
 	@touch $@
