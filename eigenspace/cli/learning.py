@@ -6,7 +6,6 @@ import numpy as np
 import typer
 
 import eigenspace as es
-from eigenspace.learning import learn as predict
 
 from . import words
 from .options import OUTPUT, WHICH, CaptionOption, DigitsOption, FormatOption, LabelOption, OutputOption, command
@@ -88,6 +87,9 @@ def learn(
                 raise ValueError(f"--samples takes one number beside --times, got {samples!r}; use --samples 1000")
             counts = counts[0]
         options = {"times": moments, "degree": degree, "ridge": ridge, "noise": noise}
+        # not needed by any other command, and slow to import
+        from eigenspace.learning import learn as predict
+
         result = predict(net, parts, counts, **question, **options)
     for path, form in targets:
         write(_text(result, form, digits, caption, label), path)
