@@ -11,7 +11,7 @@ balls, on SymPy numbers, and equal formulas compare equal.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 
 from ._flint import precision
@@ -88,6 +88,18 @@ class Constant:
 
     function: Callable
     arguments: tuple
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # formulas nest as deep as networks do, and numbers are looked up at every evaluation of a kernel
+        return hash((self.function, self.arguments))
+
+    def __reduce__(self):
+        # a hash is that of one process
+        return Constant, (self.function, self.arguments)
 
     def __float__(self) -> float:
         return _rounded(self)

@@ -20,9 +20,9 @@ from fractions import Fraction
 import numpy as np
 
 from . import _check
-from ._constants import Constant, ball, constant
+from ._constants import Constant, ball
 from .duals import evaluate
-from .parts import Network, _concrete, _mean_variance
+from .parts import Network, _concrete
 
 KERNELS = ("nngp", "ntk")
 
@@ -112,9 +112,9 @@ def kernel_values(net: Network, kernel: str, values: dict) -> np.ndarray:
     """
     for part in net._walk():
         if part not in values:
-            mean, tangent = (_mean(part.children, [values[c][i] for c in part.children]) for i in (0, 1))
+            mean, tangent = (_mean(part.shares, [values[c][i] for c in part.children]) for i in (0, 1))
             values[part] = evaluate((part.layer,), mean, tangent)
-    mean = _mean(net.positions, [values[p][KERNELS.index(kernel)] for p in net.positions])
+    mean = _mean(net.shares, [values[p][KERNELS.index(kernel)] for p in net.positions])
     return mean if net.variance == 1 else np.asarray(mean * _as(net.variance, mean))
 
 
@@ -124,18 +124,13 @@ def trace(net: Network, kernel: str, one):
     return kernel_values(net, kernel, dict.fromkeys(net.leaves, (one, one))).item()
 
 
-def _mean(parts: tuple, values: list) -> np.ndarray:
-    """The mean of the kernels of some parts, divided by their mean variance."""
-    whole = _mean_variance(parts)
-    if any(part.variance != whole for part in parts):
-        values = [x * _as(constant(_over, part.variance, whole), x) for part, x in zip(parts, values)]
+def _mean(shares: tuple | None, values: list) -> np.ndarray:
+    """The mean of the kernels of some parts, divided by their mean variance (see `Node`)."""
+    if shares is not None:
+        values = [x * _as(share, x) for share, x in zip(shares, values)]
     # small arrays first: a sum is as large as the largest of its terms
     values = sorted(values, key=np.size)
     return np.asarray(sum(values[1:], values[0]) / len(values))
-
-
-def _over(ops, a, b):
-    return a / b
 
 
 def _as(number: Fraction | Constant, array: np.ndarray):

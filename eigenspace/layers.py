@@ -129,7 +129,7 @@ class _Composed(Activation):
     @property
     def is_estimated(self):
         """That of the activation."""
-        return getattr(self.inner, "is_estimated", False)
+        return self.inner.is_estimated
 
     def dual(self, t):
         """``f(t)`` as a SymPy expression."""

@@ -64,7 +64,8 @@ class Node:
     """The mean of the children, followed by a layer.
 
     ``layer`` acts on kernels divided by their value at equal inputs, ``variance``; for critical networks, it is the
-    ``activation`` itself and the variance is 1.
+    ``activation`` itself and the variance is 1.  ``shares``: the variances of the children over their mean, or ``None``
+    where all are equal.
     """
 
     children: tuple
@@ -72,27 +73,35 @@ class Node:
     scales: Scales
     layer: Activation
     variance: Fraction | Constant
+    shares: tuple | None
 
     @classmethod
     def over(cls, children: tuple, activation: Activation, scales: Scales) -> "Node":
         """The node with its layer, which depends on the variance of the children."""
-        variance = _mean_variance(children)
-        return cls(children, activation, scales, *layer(
-            activation, variance, scales.weights, scales.biases, scales.residual))  # fmt: skip
+        variance, shares = _joined(children)
+        own = layer(activation, variance, scales.weights, scales.biases, scales.residual)
+        return cls(children, activation, scales, *own, shares)
 
     def __repr__(self) -> str:
         return f"node({len(self.children)} children, {self.activation.name})"
 
 
-def _mean_variance(parts: tuple) -> Fraction | Constant:
-    """The mean of the variances of some parts."""
+def _joined(parts: tuple) -> tuple:
+    """The mean of the variances of some parts, and the variance of each over it; ``None`` where all are equal."""
     found = Counter(part.variance for part in parts)
-    return next(iter(found)) if len(found) == 1 else constant(_weighted, *(
-        number for variance, count in found.items() for number in (Fraction(count, len(parts)), variance)))  # fmt: skip
+    if len(found) == 1:
+        return next(iter(found)), None
+    pairs = ((Fraction(count, len(parts)), variance) for variance, count in found.items())
+    whole = constant(_weighted, *(number for pair in pairs for number in pair))
+    return whole, tuple(constant(_over, part.variance, whole) for part in parts)
 
 
 def _weighted(ops, *pairs):
     return sum(share * variance for share, variance in zip(pairs[::2], pairs[1::2]))
+
+
+def _over(ops, a, b):
+    return a / b
 
 
 def _squared(name: str, value, allow_zero: bool = False) -> tuple[Fraction, str]:
@@ -178,10 +187,19 @@ class Network:
         positions = list(self.positions)
         return len(set(positions)) == len(positions) and not seen.intersection(positions)
 
-    @cached_property
+    @property
     def variance(self) -> Fraction | Constant:
         """The value of the NNGP where all correlations are 1; kernels are this times those of the normalised layers."""
-        return _mean_variance(self.positions)
+        return self._joined[0]
+
+    @property
+    def shares(self) -> tuple | None:
+        """The variances of the positions over their mean, or ``None`` where all are equal."""
+        return self._joined[1]
+
+    @cached_property
+    def _joined(self) -> tuple:
+        return _joined(self.positions)
 
     @property
     def layers(self) -> tuple[Activation, ...]:
@@ -330,12 +348,11 @@ def _named(*activations: Activation) -> str:
 
 def refuse_mixed_variances(net: Network, what: str) -> None:
     """Raise where a node, or the readout, joins parts of different variances."""
-    for parts in [net.positions, *(part.children for part in net._walk() if not isinstance(part, Leaf))]:
-        if len({part.variance for part in parts}) > 1:
-            raise UnsupportedError(
-                f"{what} children of one variance under every node: this network joins parts with other weights, "
-                f"biases or depths; use kernel_function for its kernel, or critical weights (sigma_w=None)"
-            )
+    if any(part.shares is not None for part in (net, *net._walk()) if not isinstance(part, Leaf)):
+        raise UnsupportedError(
+            f"{what} children of one variance under every node: this network joins parts with other weights, biases "
+            f"or depths; use kernel_function for its kernel, or critical weights (sigma_w=None)"
+        )
 
 
 def trained_alone(net: Network, number: int) -> Network:
