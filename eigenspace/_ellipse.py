@@ -79,7 +79,9 @@ def ellipses(chain: tuple) -> tuple[Ellipse, ...]:
         kernel = tangent = _cosine_bound(start)
         for activation in chain:
             before, slope = kernel, 1.0
-            if not activation.keeps_angle:
+            if activation.keeps_angle:
+                kernel = activation.bound(kernel)
+            else:
                 moved = image(activation, parameter)
                 if moved is None:
                     break

@@ -48,6 +48,15 @@ class Pool:
         """Number of active children of every class."""
         return self.active.sum(axis=1)
 
+    @cached_property
+    def activity(self) -> tuple[np.ndarray, np.ndarray]:
+        """The different vectors of the numbers of active children by group, and which one every class has."""
+        if self.active.shape[1] == 1:
+            numbers, which = np.unique(self.active[:, 0], return_inverse=True)
+            return numbers[:, None], which
+        vectors, which = np.unique(self.active, axis=0, return_inverse=True)
+        return vectors, which.reshape(-1)
+
     def members(self, index: int) -> list[tuple[int, int]]:
         """The active children of a class as pairs (group, class), first to last."""
         found = []

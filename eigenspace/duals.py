@@ -61,7 +61,10 @@ def is_nonnegative(chain: Sequence) -> bool:
 
     Duals have no negative coefficients: what is not negative stays so.
     """
-    return any(layer.is_nonnegative for layer in chain)
+    for layer in reversed(chain):
+        if layer.is_nonnegative or layer.may_turn_negative:
+            return layer.is_nonnegative
+    return False
 
 
 def triple_at(chain: Sequence, start: Sequence) -> Triple:
@@ -96,9 +99,8 @@ def degree(chain: Sequence) -> int | None:
     >>> degree((monomial(2), identity, monomial(3))), degree(()), degree((monomial(2), relu))
     (6, 1, None)
     """
-    if any(activation.dual_coefficients is None for activation in chain):
-        return None
-    return prod(len(activation.dual_coefficients) - 1 for activation in chain)
+    degrees = [activation.dual_degree for activation in chain]
+    return None if None in degrees else prod(degrees)
 
 
 def powers(chain: Sequence) -> int:
@@ -111,8 +113,6 @@ def powers(chain: Sequence) -> int:
     (6, 1)
     """
     return prod(degree((activation,)) or 1 for activation in chain)
-
-
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,18 @@ class Shape:
     dim: int | None
     groups: tuple
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # shapes nest as deep as networks do, and are keys of what is known of them
+        return hash((self.chain, self.dim, self.groups))
+
+    def __reduce__(self):
+        # a hash is that of one process
+        return Shape, (self.chain, self.dim, self.groups)
+
     @cached_property
     def key(self) -> str:
         """A text that equal shapes share and that orders different ones."""

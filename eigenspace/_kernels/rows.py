@@ -24,6 +24,20 @@ _ROW_SPAN = 1400
 _PAIR_SPAN = 1900
 # sums run in blocks: the roundings that one term meets are those of its block and those between blocks
 _BLOCK = 32
+# powers of two by exponent: all normal float64 numbers
+_LEAST, _MOST = -1022, 1023
+_POWERS = np.ldexp(1.0, np.arange(_LEAST, _MOST + 1))
+# a positive normal float64 as an integer: the bits below the exponent, and the exponent of numbers in [1/2, 1)
+_FRACTION = (1 << 52) - 1
+_HALF = 1022 << 52
+
+
+@njit(cache=True)
+def _shifted(x, k):
+    """``x * 2**k``, rounded where it leaves the normal range."""
+    if _LEAST <= k <= _MOST:
+        return x * _POWERS[k - _LEAST]
+    return math.ldexp(x, min(max(k, -2200), 2200))
 
 
 @njit(cache=True)
@@ -42,30 +56,70 @@ def _chord(mantissa, exponent):
 
 
 @njit(cache=True)
-def _span(mantissa, exponent, slope):
-    """Largest and smallest exponent of the non-zero elements after a tilt by ``slope``; (0, 1) for a zero row."""
-    top = 0
-    low = 1
-    for i in range(mantissa.size):
-        if mantissa[i] != 0.0:
-            k = exponent[i] + slope * i
-            if low > top:
-                top = k
-                low = k
-            elif k > top:
-                top = k
-            elif k < low:
-                low = k
-    return top, low
+def _slope(am, ae, bm, be):
+    """The tilt that levels the rows of two batches best, all together."""
+    total = 0.0
+    weight = 0
+    for r in range(am.shape[0]):
+        chord, length = _chord(am[r], ae[r])
+        total += chord * length
+        weight += length
+    for r in range(bm.shape[0]):
+        chord, length = _chord(bm[r], be[r])
+        total += chord * length
+        weight += length
+    return -int(round(total / weight)) if weight > 0 else 0
 
 
 @njit(cache=True)
-def _flatten(mantissa, exponent, slope, top, out):
-    for i in range(mantissa.size):
-        if mantissa[i] == 0.0:
-            out[i] = 0.0
-        else:
-            out[i] = math.ldexp(mantissa[i], exponent[i] + slope * i - top + _CENTRE)
+def _plain(m, e, slope):
+    """All rows as plain numbers after a tilt, their largest exponents, and how far the exponents reach (-1: zero).
+
+    Rows that reach too far are left out; sums over them are scaled one by one.
+    """
+    rows, size = m.shape
+    plain = np.empty((rows, size))
+    tops = np.zeros(rows, dtype=np.int64)
+    spans = np.zeros(rows, dtype=np.int64)
+    for r in range(rows):
+        top = 0
+        low = 1
+        for i in range(size):
+            if m[r, i] != 0.0:
+                k = e[r, i] + slope * i
+                if low > top:
+                    top = k
+                    low = k
+                elif k > top:
+                    top = k
+                elif k < low:
+                    low = k
+        tops[r] = top
+        spans[r] = top - low
+        if 0 <= top - low < _ROW_SPAN:
+            for i in range(size):
+                plain[r, i] = 0.0
+                if m[r, i] != 0.0:
+                    plain[r, i] = _shifted(m[r, i], e[r, i] + slope * i - top + _CENTRE)
+    return plain, tops, spans
+
+
+@njit(cache=True)
+def _fits(span_a, span_b):
+    """Whether all products of the elements of two rows stay in the normal range."""
+    return span_a < _ROW_SPAN and span_b < _ROW_SPAN and span_a + span_b < _PAIR_SPAN
+
+
+@njit(cache=True)
+def _split(line, scale, slope, om, oe):
+    """A row of plain numbers (0, or normal) as mantissas and exponents, ``scale + slope * n`` added to these.
+
+    ``line`` and ``om`` come as the integers that hold the bits of float64 numbers.
+    """
+    for n in range(line.size):
+        bits = line[n]
+        om[n] = (bits & _FRACTION) | _HALF if bits != 0 else 0
+        oe[n] = (bits >> 52) - 1022 + scale + slope * n if bits != 0 else 0
 
 
 @njit(cache=True)
@@ -96,7 +150,7 @@ def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
             if am[i] != 0.0 and bm[j] != 0.0:
                 k = ae[i] + be[j] - top
                 if k > -1000:
-                    partial += math.ldexp(am[i] * bm[j], k)
+                    partial += _shifted(am[i] * bm[j], k)
         total += partial
     return total, top
 
@@ -105,56 +159,83 @@ def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
 def convolve(am, ae, ia, bm, be, ib, direction, om, oe):
     """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` for every pair ``c``, rounded in the given direction.
 
+    One tilt for all rows: each is brought into the range of a float64 once, however many pairs it is part of.
     Cost: ``O(pairs * n**2)``.
     """
     size = om.shape[1]
-    plain_a = np.empty(size)
-    plain_b = np.empty(size)
-    plain = np.empty(size)
+    slope = _slope(am, ae, bm, be)
+    plain_a, top_a, span_a = _plain(am, ae, slope)
+    plain_b, top_b, span_b = _plain(bm, be, slope)
+    line = np.empty(size)
     block = np.empty(size)
+    factors = np.empty(size)
+    for n in range(size):
+        factors[n] = _roundings(n + 1) * _UNIT
+    bits, out = line.view(np.int64), om.view(np.int64)
     for c in range(ia.size):
-        ra_m, ra_e, rb_m, rb_e = am[ia[c]], ae[ia[c]], bm[ib[c]], be[ib[c]]
-        slope_a, length_a = _chord(ra_m, ra_e)
-        slope_b, length_b = _chord(rb_m, rb_e)
-        slope = 0
-        if length_a + length_b > 0:
-            slope = -int(round((slope_a * length_a + slope_b * length_b) / (length_a + length_b)))
-        top_a, low_a = _span(ra_m, ra_e, slope)
-        top_b, low_b = _span(rb_m, rb_e, slope)
-        if low_a > top_a or low_b > top_b:
-            for n in range(size):
-                om[c, n] = 0.0
-                oe[c, n] = 0
+        i, j = ia[c], ib[c]
+        om[c, :] = 0.0
+        oe[c, :] = 0
+        if span_a[i] < 0 or span_b[j] < 0:
             continue
-        fast = top_a - low_a < _ROW_SPAN and top_b - low_b < _ROW_SPAN
-        fast = fast and (top_a - low_a) + (top_b - low_b) < _PAIR_SPAN
-        if fast:
-            _flatten(ra_m, ra_e, slope, top_a, plain_a)
-            _flatten(rb_m, rb_e, slope, top_b, plain_b)
-            plain[:] = 0.0
+        # a product with 1 at its start is exact there
+        exact = am[i, 0] == 0.5 or bm[j, 0] == 0.5
+        if _fits(span_a[i], span_b[j]):
+            line[:] = 0.0
             for start in range(0, size, _BLOCK):
                 block[start:] = 0.0
-                for i in range(start, min(start + _BLOCK, size)):
-                    x = plain_a[i]
+                for k in range(start, min(start + _BLOCK, size)):
+                    x = plain_a[i, k]
                     if x != 0.0:
-                        for k in range(size - i):
-                            block[i + k] += x * plain_b[k]
+                        for n in range(size - k):
+                            block[k + n] += x * plain_b[j, n]
                 for n in range(start, size):
-                    plain[n] += block[n]
+                    line[n] += block[n]
+            first = line[0]
+            for n in range(size):
+                line[n] *= 1.0 + direction[c] * factors[n]
+            if exact:
+                line[0] = first
+            _split(bits, top_a[i] + top_b[j] - 2 * _CENTRE, -slope, out[c], oe[c])
+        else:
+            for n in range(size):
+                value, scale = _scaled_product_sum(am[i], ae[i], bm[j], be[j], 0, n + 1, n)
+                if value != 0.0:
+                    if n > 0 or not exact:
+                        value *= 1.0 + direction[c] * factors[n]
+                    om[c, n], k = math.frexp(value)
+                    oe[c, n] = k + scale
+
+
+@njit(cache=True)
+def last(am, ae, ia, bm, be, ib, direction, om, oe):
+    """``out[c] = sum_i a[ia[c], i] * b[ib[c], N - i]``, ``N`` the last index, rounded in the given direction.
+
+    One tilt for all rows, as in `convolve`.  Cost: ``O((rows + pairs) * n)``.
+    """
+    size = am.shape[1]
+    slope = _slope(am, ae, bm, be)
+    plain_a, top_a, span_a = _plain(am, ae, slope)
+    plain_b, top_b, span_b = _plain(bm, be, slope)
+    turned = np.empty((bm.shape[0], size))
+    for r in range(bm.shape[0]):
         for n in range(size):
-            if fast:
-                value = plain[n]
-                scale = top_a + top_b - 2 * _CENTRE - slope * n
-            else:
-                value, scale = _scaled_product_sum(ra_m, ra_e, rb_m, rb_e, 0, n + 1, n)
-            if value == 0.0:
-                om[c, n] = 0.0
-                oe[c, n] = 0
-            else:
-                if n > 0 or (ra_m[0] != 0.5 and rb_m[0] != 0.5):
-                    value *= 1.0 + direction[c] * _roundings(n + 1) * _UNIT
-                om[c, n], k = math.frexp(value)
-                oe[c, n] = k + scale
+            turned[r, n] = plain_b[r, size - 1 - n]
+    factor = 1.0 + direction * _roundings(size) * _UNIT
+    for c in range(ia.size):
+        i, j = ia[c], ib[c]
+        om[c] = 0.0
+        oe[c] = 0
+        if span_a[i] < 0 or span_b[j] < 0:
+            continue
+        if _fits(span_a[i], span_b[j]):
+            value = _dot(plain_a[i], turned[j])
+            scale = top_a[i] + top_b[j] - 2 * _CENTRE - slope * (size - 1)
+        else:
+            value, scale = _scaled_product_sum(am[i], ae[i], bm[j], be[j], 0, size, size - 1)
+        if value != 0.0:
+            om[c], k = math.frexp(value * factor)
+            oe[c] = k + scale
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -177,79 +258,92 @@ def _dot(x, y):
 def apply(fm, fe, xm, xe, direction, om, oe):
     """``out[c, j] = sum_n f[j, n] * x[c, n]``, rounded in the given direction.  Cost: ``O(rows * f.size)``."""
     rows, size = fm.shape
-    plain_f = np.empty((rows, size))
-    top_f = np.empty(rows, dtype=np.int64)
-    span_f = np.empty(rows, dtype=np.int64)
-    terms = np.zeros(rows, dtype=np.int64)
+    plain_f, top_f, span_f = _plain(fm, fe, 0)
+    plain_x, top_x, span_x = _plain(xm, xe, 0)
+    factors = np.zeros(rows)
     for j in range(rows):
-        top, low = _span(fm[j], fe[j], 0)
-        top_f[j] = top
+        terms = 0
+        exact = False
         for n in range(size):
-            terms[j] += fm[j, n] != 0.0
-        if terms[j] == 1:
-            for n in range(size):
-                if fm[j, n] == 0.5:
-                    terms[j] = 0
-        span_f[j] = top - low
-        if 0 <= top - low < _ROW_SPAN:
-            _flatten(fm[j], fe[j], 0, top, plain_f[j])
-    plain_x = np.empty(size)
+            terms += fm[j, n] != 0.0
+            exact = exact or fm[j, n] == 0.5
+        # one product with a power of two is exact
+        if terms > 1 or not exact:
+            factors[j] = _roundings(terms) * _UNIT
+    line = np.empty(rows)
+    scales = np.empty(rows, dtype=np.int64)
+    bits, out = line.view(np.int64), om.view(np.int64)
     for c in range(xm.shape[0]):
-        top, low = _span(xm[c], xe[c], 0)
-        span = top - low
-        if 0 <= span < _ROW_SPAN:
-            _flatten(xm[c], xe[c], 0, top, plain_x)
         for j in range(rows):
-            if span < 0 or span_f[j] < 0:
-                om[c, j] = 0.0
-                oe[c, j] = 0
-                continue
-            if span < _ROW_SPAN and span_f[j] < _ROW_SPAN and span + span_f[j] < _PAIR_SPAN:
-                value = _dot(plain_f[j], plain_x)
-                scale = top + top_f[j] - 2 * _CENTRE
-            else:
-                value, scale = _scaled_product_sum(fm[j], fe[j], xm[c], xe[c], 0, size, -1)
-            if value == 0.0:
-                om[c, j] = 0.0
-                oe[c, j] = 0
-            else:
-                if terms[j] > 0:
-                    value *= 1.0 + direction[c] * _roundings(terms[j]) * _UNIT
-                om[c, j], k = math.frexp(value)
-                oe[c, j] = k + scale
+            value, scale = 0.0, 0
+            if span_x[c] >= 0 and span_f[j] >= 0:
+                if _fits(span_x[c], span_f[j]):
+                    value = _dot(plain_f[j], plain_x[c])
+                    scale = top_x[c] + top_f[j] - 2 * _CENTRE
+                else:
+                    value, scale = _scaled_product_sum(fm[j], fe[j], xm[c], xe[c], 0, size, -1)
+            line[j] = value * (1.0 + direction[c] * factors[j])
+            scales[j] = scale
+        _split(bits, 0, 0, out[c], oe[c])
+        for j in range(rows):
+            if line[j] != 0.0:
+                oe[c, j] += scales[j]
 
 
 @njit(cache=True)
-def combine(am, ae, bm, be, product, steps, om, oe):
-    """Elementwise ``a * b`` or ``a + b`` of equal-shaped 2-d arrays; row ``c`` is moved by ``steps[c]`` units.
+def scale(am, ae, fm, fe, direction, om, oe):
+    """``out[c, n] = a[c, n] * f[n]``, moved in the given direction by what the factors and the product err.
 
-    Not where the result is exact: a sum with a zero, a product with a ``b`` that is a power of two.
+    Not where ``f[n]`` is a power of two: these are exact.
     """
     for c in range(am.shape[0]):
         for n in range(am.shape[1]):
-            x, y = am[c, n], bm[c, n]
-            scale = 0
-            factor = 1.0 + steps[c] * _UNIT
-            if (product and y == 0.5) or (not product and (x == 0.0 or y == 0.0)):
-                factor = 1.0
-            if product:
-                value = x * y
-                scale = ae[c, n] + be[c, n]
-            elif x == 0.0:
-                value = y
-                scale = be[c, n]
-            elif y == 0.0:
-                value = x
-                scale = ae[c, n]
-            else:
-                scale = max(ae[c, n], be[c, n])
-                value = math.ldexp(x, max(ae[c, n] - scale, -2000)) + math.ldexp(y, max(be[c, n] - scale, -2000))
+            value = am[c, n] * fm[n]
             if value == 0.0:
                 om[c, n] = 0.0
                 oe[c, n] = 0
-            else:
-                om[c, n], k = math.frexp(value * factor)
-                oe[c, n] = k + scale
+                continue
+            if fm[n] != 0.5:
+                value *= 1.0 + direction[c] * 4.0 * _UNIT
+            # a product of two mantissas lies between 1/4 and 1, but for roundings
+            k = ae[c, n] + fe[n]
+            if value >= 1.0:
+                value *= 0.5
+                k += 1
+            while value < 0.5:
+                value *= 2.0
+                k -= 1
+            om[c, n] = value
+            oe[c, n] = k
+
+
+@njit(cache=True)
+def add(am, ae, bm, be, direction, om, oe):
+    """``out = a + b``, elementwise, rounded in the given direction; exact where one of the two is zero."""
+    for c in range(am.shape[0]):
+        factor = 1.0 + direction[c] * 2.0 * _UNIT
+        for n in range(am.shape[1]):
+            x, y = am[c, n], bm[c, n]
+            if x == 0.0:
+                om[c, n] = y
+                oe[c, n] = be[c, n] if y != 0.0 else 0
+                continue
+            if y == 0.0:
+                om[c, n] = x
+                oe[c, n] = ae[c, n]
+                continue
+            top = max(ae[c, n], be[c, n])
+            value = _shifted(x, max(ae[c, n] - top, -1000)) + _shifted(y, max(be[c, n] - top, -1000))
+            value *= factor
+            # between 1/2, but for roundings, and 2
+            if value >= 1.0:
+                value *= 0.5
+                top += 1
+            elif value < 0.5:
+                value *= 2.0
+                top -= 1
+            om[c, n] = value
+            oe[c, n] = top
 
 
 @njit(cache=True)
@@ -381,10 +475,25 @@ def sphere_moments(dim, degrees, size, om, oe, bm, be):
 
 
 @njit(cache=True)
-def running_minimum(m, e):
-    """Replace each row by its running minimum: the elements of a non-increasing bound."""
-    for c in range(m.shape[0]):
-        for n in range(1, m.shape[1]):
-            if e[c, n] > e[c, n - 1] or (e[c, n] == e[c, n - 1] and m[c, n] > m[c, n - 1]):
-                m[c, n] = m[c, n - 1]
-                e[c, n] = e[c, n - 1]
+def _is_less(am, ae, bm, be):
+    """Whether one scaled number is less than another; both are normalised."""
+    if am == 0.0 or bm == 0.0:
+        return am < bm
+    return ae < be or (ae == be and am < bm)
+
+
+@njit(cache=True)
+def tighten(um, ue, mm, me):
+    """Narrow majorants by upper bounds ``u`` of the moments themselves, in place; elements are moments over ``n!``.
+
+    What bounds all moments from ``n`` on is at most the larger one of the moment ``n`` and what bounds all later ones.
+    """
+    for c in range(mm.shape[0]):
+        for n in range(mm.shape[1] - 2, -1, -1):
+            later, k = math.frexp(mm[c, n + 1] * (n + 1.0) * (1.0 + 4.0 * _UNIT))
+            scale = me[c, n + 1] + k
+            if _is_less(later, scale, um[c, n], ue[c, n]):
+                later, scale = um[c, n], ue[c, n]
+            if _is_less(later, scale, mm[c, n], me[c, n]):
+                mm[c, n] = later
+                me[c, n] = scale

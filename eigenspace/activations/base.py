@@ -104,6 +104,14 @@ class Activation(Formula, ABC):
     #: exact coefficients of the dual (fractions, from the constant on) where it is a polynomial, else ``None``
     dual_coefficients: tuple | None = None
 
+    #: whether the kernel may become negative where its argument is not
+    may_turn_negative = False
+
+    @property
+    def dual_degree(self) -> int | None:
+        """The degree of the dual where it is a polynomial, else ``None``."""
+        return None if self.dual_coefficients is None else len(self.dual_coefficients) - 1
+
     def at_variance(self, variance) -> tuple:
         r"""The activation at pre-activations of variance ``q``: :math:`z \mapsto \varphi(\sqrt q z)`, normalised.
 
@@ -159,6 +167,10 @@ class Activation(Formula, ABC):
     def tangent_bounds(self, before: float, after: float, slope: float) -> tuple[float, float]:
         """Bounds of ``|g|`` and ``|h|`` from bounds of the argument, of the dual and of its derivative."""
         return after, slope
+
+    def bound(self, kernel: float) -> float:
+        """A bound of the dual from that of its argument where the angle is kept."""
+        return kernel
 
     def series(self, order: int, ring=None) -> list:
         r"""Coefficients :math:`a_0, \dots, a_{order}` of :math:`\varphi^*(t) = \sum_n a_n t^n`.

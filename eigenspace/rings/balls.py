@@ -6,6 +6,7 @@ in the float ring through *majorants*: bounds that hold for a moment and for all
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 from math import ceil, inf, log10, nextafter
@@ -158,6 +159,11 @@ class BallRing:
         return f"eigenspace.{self.name}"
 
     @property
+    def centres(self) -> bool:
+        """The recursion runs on centred kernels; those that are interpolated would lose their sign."""
+        return not self.nodes
+
+    @property
     def fine_bits(self) -> int:
         """Precision of numbers from which nothing was cut off."""
         return self.bits + (ceil(_BITS_PER_NODE * self.nodes) + 32 if self.nodes else 0)
@@ -225,19 +231,21 @@ class BallRing:
             majorants = tuple(tuple(x + y for x, y in zip(p, q)) for p, q in zip(a.majorants, b.majorants))
             return BallRows(values, majorants, clean, a.nonnegative and b.nonnegative, a.peak + b.peak)
 
-    def weigh(self, a: BallRows, weight, power: int = 0) -> BallRows:
-        """Multiply element ``n`` by ``weight**(n + power)``: the generating function of ``weight * S``."""
-        from flint import arb
+    def weigh(self, a: BallRows, weight, factor: Fraction = Fraction(1)) -> BallRows:
+        """Multiply element ``n`` by ``factor * weight**n``: the generating function of ``weight * S``.
 
-        if weight == 1:
+        Both lie between 0 and 1; ``weight`` is a fraction, or a ball.
+        """
+        if weight == 1 and factor == 1:
             return a
         parts = []
         for rows, bits in ((a.values, self._precision(a.clean)), (a.majorants, _MAJORANT_BITS)):
             with precision(bits):
-                step = arb(weight.numerator) / weight.denominator
-                factors = _powers(step, a.size + power)[power:]
+                step = _constants.ball(weight) if isinstance(weight, Fraction) else weight
+                first = _constants.ball(factor)
+                factors = [first * x for x in _powers(step, a.size)]
                 parts.append(tuple(tuple(x * y for x, y in zip(row, factors)) for row in rows))
-        return BallRows(*parts, a.clean, a.nonnegative, a.peak * float(weight) ** power)
+        return BallRows(*parts, a.clean, a.nonnegative, a.peak * float(factor))
 
     def derivative(self, a: BallRows) -> BallRows:
         """Derivative of the generating functions: moments ``E[S^{n+1} ...] / n!``, one element fewer."""
@@ -253,7 +261,7 @@ class BallRing:
         What the series drops lies between 0 and the sum of the dropped coefficients times the last majorant.
         Cost: ``O(classes * rows * order)`` ball operations.
         """
-        from flint import arb, arb_mat
+        from flint import arb_mat
 
         values = majorants = None
         for matrix, rows in parts:
@@ -269,10 +277,7 @@ class BallRing:
                 dropped = [[tail * x for tail in matrix.tails] for x in last]
                 bounds = [[x + y for x, y in zip(*p)] for p in zip(results[1], dropped)]
             with precision(self.bits):
-                # nothing is negative: a sum that is exactly zero has no term at all, by its parity
-                half = arb(0.5, 0.5)
-                enclosed = [[x if x.is_zero() or y.is_zero() else x + half * y for x, y in zip(*p)]
-                            for p in zip(results[0], dropped)]  # fmt: skip
+                enclosed = [[_above(x, y) for x, y in zip(*p)] for p in zip(results[0], dropped)]
                 values = enclosed if values is None else _sums(values, enclosed)
             with precision(_MAJORANT_BITS):
                 majorants = bounds if majorants is None else _sums(majorants, bounds)
@@ -286,6 +291,44 @@ class BallRing:
                 factorials = _factorials(size)
                 parts.append(tuple(tuple(x / y for x, y in zip(row, factorials)) for row in rows))
         return BallRows(*parts, clean, nonnegative, peak)
+
+    def functional(self, matrix: BallMatrix, j: int) -> BallRows:
+        """Row ``j`` of a matrix as a row ``A``: the last coefficient of ``A * M`` is what it makes of moments ``M``.
+
+        In place of majorants it has the sum of the dropped coefficients, which the last majorant multiplies.
+        """
+        from flint import arb
+
+        size = matrix.entries.ncols()
+        with precision(self.bits):
+            factorials = _factorials(size)
+            line = [matrix.entries[j, n] * factorials[n] for n in range(size - 1, -1, -1)]
+        with precision(_MAJORANT_BITS):
+            dropped = (matrix.tails[j] * _factorials(size)[-1], *[arb(0)] * (size - 1))
+        return BallRows((tuple(line),), (dropped,), False)
+
+    def last(self, a: BallRows, ia, b: BallRows, ib) -> BallRows:
+        """The last coefficient of the product of row ``ia[c]`` of ``a`` with row ``ib[c]`` of ``b``, for every ``c``.
+
+        Cost: ``size`` ball operations for each.
+        """
+        from flint import arb_mat
+
+        parts = []
+        for left, right, bits in (
+            (a.values, b.values, self._precision(a.clean and b.clean)), (a.majorants, b.majorants, _MAJORANT_BITS)
+        ):  # fmt: skip
+            with precision(bits):
+                rows = [arb_mat([list(row)]) for row in left]
+                columns = [arb_mat([[x] for x in reversed(row)]) for row in right]
+                parts.append(tuple(((rows[i] * columns[j])[0, 0],) for i, j in zip(ia, ib, strict=True)))
+        return BallRows(*parts, a.clean and b.clean, a.nonnegative and b.nonnegative, a.peak * b.peak)
+
+    def enclosed(self, a: BallRows) -> BallRows:
+        """What functionals made of rows, with what they drop: between 0 and what stands in place of majorants."""
+        with precision(self._precision(a.clean)):
+            values = tuple((_above(row[0], bound[0]),) for row, bound in zip(a.values, a.majorants))
+        return BallRows(values, a.majorants, a.clean, a.nonnegative, a.peak)
 
     def cut(self, a: BallRows, size: int) -> BallRows:
         """The first ``size`` elements of every row."""
@@ -465,6 +508,14 @@ def _products(a, ia, b, ib, size: int, bits: int) -> tuple:
                 line = (left[pair[0]] * right[pair[1]]).coeffs()
                 found[pair] = tuple(line[:size]) + (arb(0),) * (size - len(line))
         return tuple(found[pair] for pair in zip(map(int, ia), map(int, ib)))
+
+
+def _above(kept, dropped):
+    """A sum of non-negative terms, of which those between 0 and ``dropped`` were cut off."""
+    from flint import arb
+
+    # a sum that is exactly zero has no term at all, by its parity
+    return kept if kept.is_zero() or dropped.is_zero() else kept + arb(0.5, 0.5) * dropped
 
 
 def _sums(a, b) -> list:

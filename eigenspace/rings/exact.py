@@ -110,6 +110,10 @@ class ExactRing:
     """
 
     name = "exact"
+    #: kernels are taken as they are: nothing is cut off
+    centres = False
+    #: fractions need no precision
+    fine_bits = 0
     #: matrices of layers are kept
     keeps_matrices = True
 
@@ -171,14 +175,14 @@ class ExactRing:
         """Elementwise sum."""
         return ExactRows(tuple(x + y for x, y in zip(a.polynomials, b.polynomials, strict=True)), a.size)
 
-    def weigh(self, a: ExactRows, weight: Fraction, power: int = 0) -> ExactRows:
-        """Multiply element ``n`` by ``weight**(n + power)``: the generating function of ``weight * S``."""
+    def weigh(self, a: ExactRows, weight: Fraction, factor: Fraction = Fraction(1)) -> ExactRows:
+        """Multiply element ``n`` by ``factor * weight**n``: the generating function of ``weight * S``."""
         from flint import fmpq, fmpq_poly
 
-        if weight == 1:
+        if weight == 1 and factor == 1:
             return a
-        q = fmpq(weight.numerator, weight.denominator)
-        return ExactRows(tuple(x(fmpq_poly([0, q])) * q**power for x in a.polynomials), a.size)
+        q, first = (fmpq(x.numerator, x.denominator) for x in (weight, factor))
+        return ExactRows(tuple(x(fmpq_poly([0, q])) * first for x in a.polynomials), a.size)
 
     def derivative(self, a: ExactRows) -> ExactRows:
         """Derivative of the generating functions: moments ``E[S^{n+1} ...] / n!``, one element fewer."""
@@ -204,6 +208,33 @@ class ExactRing:
         scale = [factorial(j) for j in range(size)]
         lines = ([x / scale[j] for j, x in enumerate(line)] for line in total.tolist())
         return ExactRows(tuple(fmpq_poly(line) for line in lines), size)
+
+    def functional(self, matrix, j: int) -> ExactRows:
+        """Row ``j`` of a matrix as a row ``A``: the last coefficient of ``A * M`` is what it makes of moments ``M``."""
+        from flint import fmpq_poly
+
+        size = matrix.ncols()
+        return ExactRows((fmpq_poly([matrix[j, n] * factorial(n) for n in range(size - 1, -1, -1)]),), size)
+
+    def last(self, a: ExactRows, ia, b: ExactRows, ib) -> ExactRows:
+        """The last coefficient of the product of row ``ia[c]`` of ``a`` with row ``ib[c]`` of ``b``, for every ``c``.
+
+        Cost: ``size`` products of fractions for each.
+        """
+        from flint import fmpq_poly
+
+        size = min(a.size, b.size)
+        left, right = ([[x[n] for n in range(size)] for x in r.polynomials] for r in (a, b))
+        sums = (sum(x * y for x, y in zip(left[i], reversed(right[j]))) for i, j in zip(ia, ib, strict=True))
+        return ExactRows(tuple(fmpq_poly([x]) for x in sums), 1)
+
+    def enclosed(self, a: ExactRows) -> ExactRows:
+        """What functionals made of rows: nothing is dropped."""
+        return a
+
+    def interpolates(self, a: ExactRows, corner: float) -> bool:
+        """Never: all powers are there."""
+        return False
 
     def cut(self, a: ExactRows, size: int) -> ExactRows:
         """The first ``size`` elements of every row."""

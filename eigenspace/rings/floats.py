@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import factorial, log2
 
@@ -131,6 +132,8 @@ class FloatRing:
     """
 
     name = "float"
+    #: the recursion runs on centred kernels
+    centres = True
     #: matrices of activations are kept for the next call
     keeps_matrices = True
     #: relative accuracy in bits of the power series before they are rounded
@@ -195,17 +198,26 @@ class FloatRing:
 
     def add(self, a: Rows, b: Rows) -> Rows:
         """Elementwise sum."""
-        return self._combine(a, b.mantissa, b.exponent, False, 2, b.estimated)
+        from .._kernels import rows as kernels
 
-    def weigh(self, a: Rows, weight, power: int = 0) -> Rows:
-        """Multiply element ``n`` by ``weight**(n + power)``: the generating function of ``weight * S``.
+        count, size = len(a), a.size
+        out = _empty((3 * count, size))
+        kernels.add(*_flat(a, size), *_flat(b, size), _directions(count), *out)
+        return _rows(*out, count, a.estimated or b.estimated)
 
-        ``weight`` is a `fractions.Fraction` between 0 and 1.
+    def weigh(self, a: Rows, weight, factor: Fraction = Fraction(1)) -> Rows:
+        """Multiply element ``n`` by ``factor * weight**n``: the generating function of ``weight * S``.
+
+        Both lie between 0 and 1; ``weight`` is a fraction, or a ball known to more digits than a float.
         """
-        if weight == 1:
+        if weight == 1 and factor == 1:
             return a
-        top, below = weight.numerator, weight.denominator
-        pairs = [scaled_ratio(top ** (n + power), below ** (n + power)) for n in range(a.size)]
+        if isinstance(weight, Fraction):
+            top, below, first = weight.numerator, weight.denominator, factor.numerator
+            pairs = [scaled_ratio(first * top**n, factor.denominator * below**n) for n in range(a.size)]
+        else:
+            with precision(_FACTOR_BITS):
+                pairs = [scaled_ball(ball(factor) * weight**n) for n in range(a.size)]
         return self._scale(a, pairs)
 
     def derivative(self, a: Rows) -> Rows:
@@ -240,7 +252,42 @@ class FloatRing:
             dropped = _normalised(np.stack([zero, last_m, last_m]), np.stack([0 * last_e, last_e, last_e]))
             image = self.add(image, dropped)
             total = image if total is None else self.add(total, image)
-        return self._scale(total, _factorials(total.size, True))
+        return _tightened(self._scale(total, _factorials(total.size, True)))
+
+    def functional(self, matrix: Matrix, j: int) -> Rows:
+        """Row ``j`` of a matrix as a row ``A``: the last coefficient of ``A * M`` is what it makes of moments ``M``.
+
+        The channel of majorants holds the sum of the dropped coefficients, which the last majorant multiplies.
+        """
+        size = matrix.mantissa.shape[2]
+        mantissa, exponent = np.zeros((3, 1, size)), np.zeros((3, 1, size), dtype=np.int64)
+        mantissa[:2, 0], exponent[:2, 0] = matrix.mantissa[:, j], matrix.exponent[:, j]
+        mantissa[MAJORANT, 0, -1], exponent[MAJORANT, 0, -1] = matrix.tail_mantissa[j], matrix.tail_exponent[j]
+        rows = self._scale(Rows(mantissa, exponent), _factorials(size, False))
+        return Rows(np.ascontiguousarray(rows.mantissa[:, :, ::-1]), np.ascontiguousarray(rows.exponent[:, :, ::-1]))
+
+    def last(self, a: Rows, ia, b: Rows, ib) -> Rows:
+        """The last coefficient of the product of row ``ia[c]`` of ``a`` with row ``ib[c]`` of ``b``, for every ``c``.
+
+        Cost: ``O(len(ia) * size)``.
+        """
+        from .._kernels import rows as kernels
+
+        ia, ib = np.asarray(ia, dtype=np.int64), np.asarray(ib, dtype=np.int64)
+        out = _empty((3, ia.size))
+        for channel, direction in zip((LOWER, UPPER, MAJORANT), (-1.0, 1.0, 1.0)):
+            rows = ((np.ascontiguousarray(r.mantissa[channel]), np.ascontiguousarray(r.exponent[channel])) for r in (a, b))
+            (am, ae), (bm, be) = rows
+            kernels.last(am, ae, ia, bm, be, ib, direction, out[0][channel], out[1][channel])
+        return Rows(out[0][:, :, None], out[1][:, :, None], a.estimated or b.estimated)
+
+    def enclosed(self, a: Rows) -> Rows:
+        """What functionals made of rows, with what they drop in the upper bounds."""
+        upper, dropped = (Rows(a.mantissa[c : c + 1], a.exponent[c : c + 1]) for c in (UPPER, MAJORANT))
+        upper = self.add(*(Rows(np.repeat(r.mantissa, 3, 0), np.repeat(r.exponent, 3, 0)) for r in (upper, dropped)))
+        mantissa, exponent = upper.mantissa.copy(), upper.exponent.copy()
+        mantissa[LOWER], exponent[LOWER] = a.mantissa[LOWER], a.exponent[LOWER]
+        return Rows(mantissa, exponent, a.estimated)
 
     def cut(self, a: Rows, size: int) -> Rows:
         """The first ``size`` elements of every row."""
@@ -306,7 +353,7 @@ class FloatRing:
         low, high = np.where(lost, 0.0, value_m * (1 - errors)), np.where(lost, major_m, value_m * (1 + errors))
         exponents = np.stack([np.where(lost, 0, value_e), np.where(lost, major_e, value_e), major_e])
         rows = _normalised(np.stack([low, high, major_m]), exponents, estimated)
-        return self._scale(rows, _factorials(rows.size, True))
+        return _tightened(self._scale(rows, _factorials(rows.size, True)))
 
     # questions ---------------------------------------------------------------------------------------
 
@@ -349,22 +396,14 @@ class FloatRing:
     # ----------------------------------------------------------------------------------------------------
 
     def _scale(self, a: Rows, pairs: Sequence[tuple[float, int]]) -> Rows:
-        mantissa = np.array([m for m, _ in pairs])
-        exponent = np.array([e for _, e in pairs], dtype=np.int64)
-        shape = a.mantissa.shape
-        return self._combine(a, np.broadcast_to(mantissa, shape), np.broadcast_to(exponent, shape), True, 4, False)
-
-    def _combine(self, a: Rows, mantissa, exponent, product: bool, steps: int, estimated: bool) -> Rows:
+        """Every element times the number of its column, each known to one unit."""
         from .._kernels import rows as kernels
 
         count, size = len(a), a.size
         out = _empty((3 * count, size))
-        other = (
-            np.ascontiguousarray(mantissa).reshape(3 * count, size),
-            np.ascontiguousarray(exponent).reshape(3 * count, size),
-        )
-        kernels.combine(*_flat(a, size), *other, product, steps * _directions(count), *out)
-        return _rows(*out, count, a.estimated or estimated)
+        mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
+        kernels.scale(*_flat(a, size), mantissa, exponent, _directions(count), *out)
+        return _rows(*out, count, a.estimated)
 
 
 def _empty(shape) -> tuple[np.ndarray, np.ndarray]:
@@ -394,6 +433,15 @@ def _stacked(indices: np.ndarray, count: int) -> np.ndarray:
 
 def _directions(count: int) -> np.ndarray:
     return np.repeat(np.array([-1.0, 1.0, 1.0]), count)
+
+
+def _tightened(a: Rows) -> Rows:
+    """The same rows with majorants that the upper bounds of the moments make narrower."""
+    from .._kernels import rows as kernels
+
+    mantissa, exponent = a.mantissa.copy(), a.exponent.copy()
+    kernels.tighten(mantissa[UPPER], exponent[UPPER], mantissa[MAJORANT], exponent[MAJORANT])
+    return Rows(mantissa, exponent, a.estimated)
 
 
 def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
