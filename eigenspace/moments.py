@@ -172,12 +172,13 @@ class _Recursion:
             layer = Moments(h, g)
         else:
             layer = Moments(ring.functional(layer_matrix(chain, "f", 2, order, ring), 1), None)
+        every = np.arange(len(join.inactive.kernel))
+        inactive = self._product(layer, np.zeros_like(every), join.inactive, every)
         classes, found, parts = np.argsort(join.after, kind="stable"), [], []
         starts = np.searchsorted(join.after[classes], np.arange(0, join.last.size, _BLOCK))
         for start, own in zip(range(0, join.last.size, _BLOCK), np.split(classes, starts[1:])):
             block = slice(start, start + _BLOCK)
-            rest = self._product(join.members, join.last[block], join.inactive, join.idle[block])
-            rest = self._product(layer, np.zeros(len(rest.kernel), dtype=np.int64), rest, np.arange(len(rest.kernel)))
+            rest = self._product(join.members, join.last[block], inactive, join.idle[block])
             found.append(own)
             before, after = join.before[own], join.after[own] - start
             last = ring.last(join.prefixes.kernel, before, rest.tangent if self.tangent else rest.kernel, after)

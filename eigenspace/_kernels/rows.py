@@ -3,13 +3,15 @@
 A row is a pair of arrays: ``mantissa`` (float64, in [1/2, 1), or 0 for an exact zero) and ``exponent`` (int64); its
 elements are ``mantissa * 2**exponent``.  Nothing under- or overflows, whatever the degree and the dimension.
 
-Every kernel has a fast path: where the elements of a row, after multiplication by a power ``2**(slope * n)`` of the
-index, fit into the range of a float64, the sum runs over plain numbers; otherwise each sum is scaled by its own
-largest term.  All terms are non-negative, so a sum of ``n`` products carries at most ``n + 1`` roundings, relative to
-itself, and one that runs in blocks of ``b`` terms at most ``b + n / b + 2``.  The kernels turn that count into
-directed bounds: with ``direction = -1`` a result is a lower bound of the exact value of the operation on its operands,
-with ``+1`` an upper bound.  A product with a power of two (mantissa 1/2)
-is exact and stays so: the moment of order zero is 1, and the many inactive children of a node must not add roundings.
+Where the elements of a row, after multiplication by a power ``2**(slope * n)`` of the index, fit into the range of a
+float64, sums of products run over plain numbers; otherwise each sum is scaled by its own largest term.  All terms are
+non-negative, so a sum of ``n`` products carries at most ``n + 1`` roundings, relative to itself, and one that runs in
+blocks of ``b`` terms at most ``b + n / b + 2``.  Results are moved by that number in a given direction: with -1 they are
+lower bounds of the exact value of the operation on its operands, with 1 upper bounds.  A product with a power of two
+(mantissa 1/2) is exact and stays so: the moment of order zero is 1, and the many inactive children of a node must not
+add roundings.
+
+Batches have the shape ``(channels, rows, n)``; ``directions`` are those of the channels.
 """
 
 import math
@@ -24,84 +26,59 @@ _ROW_SPAN = 1400
 _PAIR_SPAN = 1900
 # sums run in blocks: the roundings that one term meets are those of its block and those between blocks
 _BLOCK = 32
-# powers of two by exponent: all normal float64 numbers
-_LEAST, _MOST = -1022, 1023
-_POWERS = np.ldexp(1.0, np.arange(_LEAST, _MOST + 1))
+# sums that run side by side
+_WIDTH = 8
 # a positive normal float64 as an integer: the bits below the exponent, and the exponent of numbers in [1/2, 1)
 _FRACTION = (1 << 52) - 1
 _HALF = 1022 << 52
 
 
 @njit(cache=True)
-def _shifted(x, k):
-    """``x * 2**k``, rounded where it leaves the normal range."""
-    if _LEAST <= k <= _MOST:
-        return x * _POWERS[k - _LEAST]
-    return math.ldexp(x, min(max(k, -2200), 2200))
-
-
-@njit(cache=True)
-def _chord(mantissa, exponent):
-    """Mean slope of the exponents between the first and the last non-zero element, and the distance of the two."""
-    first = -1
-    last = -1
-    for i in range(mantissa.size):
-        if mantissa[i] != 0.0:
-            if first < 0:
-                first = i
-            last = i
-    if last <= first:
-        return 0.0, 0
-    return (exponent[last] - exponent[first]) / (last - first), last - first
-
-
-@njit(cache=True)
-def _slope(am, ae, bm, be):
-    """The tilt that levels the rows of two batches best, all together."""
-    total = 0.0
+def _tilt(am, ae, bm, be):
+    """The slope that levels the rows of two batches best, all together: from their first to their last elements."""
+    total = 0
     weight = 0
-    for r in range(am.shape[0]):
-        chord, length = _chord(am[r], ae[r])
-        total += chord * length
-        weight += length
-    for r in range(bm.shape[0]):
-        chord, length = _chord(bm[r], be[r])
-        total += chord * length
-        weight += length
+    for m, e in ((am, ae), (bm, be)):
+        channels, rows, size = m.shape
+        for channel in range(channels):
+            for r in range(rows):
+                first, final = 0, size - 1
+                while first < final and m[channel, r, first] == 0.0:
+                    first += 1
+                while final > first and m[channel, r, final] == 0.0:
+                    final -= 1
+                total += e[channel, r, final] - e[channel, r, first]
+                weight += final - first
     return -int(round(total / weight)) if weight > 0 else 0
 
 
 @njit(cache=True)
 def _plain(m, e, slope):
-    """All rows as plain numbers after a tilt, their largest exponents, and how far the exponents reach (-1: zero).
+    """Rows as plain numbers after a tilt, their largest exponents, and how far the exponents reach (-1: a zero row).
 
     Rows that reach too far are left out; sums over them are scaled one by one.
     """
     rows, size = m.shape
-    plain = np.empty((rows, size))
+    out = np.zeros((rows, size))
     tops = np.zeros(rows, dtype=np.int64)
     spans = np.zeros(rows, dtype=np.int64)
+    bits, found = m.view(np.int64), out.view(np.int64)
     for r in range(rows):
-        top = 0
-        low = 1
+        top = -(1 << 60)
+        low = 1 << 60
         for i in range(size):
-            if m[r, i] != 0.0:
-                k = e[r, i] + slope * i
-                if low > top:
-                    top = k
-                    low = k
-                elif k > top:
-                    top = k
-                elif k < low:
-                    low = k
+            k = e[r, i] + slope * i
+            there = bits[r, i] != 0
+            top = max(top, k) if there else top
+            low = min(low, k) if there else low
         tops[r] = top
-        spans[r] = top - low
-        if 0 <= top - low < _ROW_SPAN:
+        spans[r] = max(top - low, -1)
+        if 0 <= spans[r] < _ROW_SPAN:
             for i in range(size):
-                plain[r, i] = 0.0
-                if m[r, i] != 0.0:
-                    plain[r, i] = _shifted(m[r, i], e[r, i] + slope * i - top + _CENTRE)
-    return plain, tops, spans
+                # the exponent is added to that of the mantissa
+                moved = bits[r, i] + ((e[r, i] + slope * i - top + _CENTRE) << 52)
+                found[r, i] = moved if bits[r, i] != 0 else 0
+    return out, tops, spans
 
 
 @njit(cache=True)
@@ -111,21 +88,48 @@ def _fits(span_a, span_b):
 
 
 @njit(cache=True)
-def _split(line, scale, slope, om, oe):
-    """A row of plain numbers (0, or normal) as mantissas and exponents, ``scale + slope * n`` added to these.
-
-    ``line`` and ``om`` come as the integers that hold the bits of float64 numbers.
-    """
-    for n in range(line.size):
-        bits = line[n]
-        om[n] = (bits & _FRACTION) | _HALF if bits != 0 else 0
-        oe[n] = (bits >> 52) - 1022 + scale + slope * n if bits != 0 else 0
-
-
-@njit(cache=True)
 def _roundings(terms):
     """Bound of the roundings of a blocked sum of products: the product, two levels of sums, and the final scaling."""
     return min(terms, _BLOCK + terms // _BLOCK + 1) + 4
+
+
+@njit(cache=True, fastmath={"contract"})
+def _sums(a, stop, flat, base, step, out):
+    """``out[j] = sum_k a[k] * flat[base + step * k + j]`` for ``k < stop`` and ``j < _WIDTH``, in blocks."""
+    t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
+    for start in range(0, stop, _BLOCK):
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+        for k in range(start, min(start + _BLOCK, stop)):
+            x, i = a[k], base + step * k
+            s0 += x * flat[i]
+            s1 += x * flat[i + 1]
+            s2 += x * flat[i + 2]
+            s3 += x * flat[i + 3]
+            s4 += x * flat[i + 4]
+            s5 += x * flat[i + 5]
+            s6 += x * flat[i + 6]
+            s7 += x * flat[i + 7]
+        t0 += s0
+        t1 += s1
+        t2 += s2
+        t3 += s3
+        t4 += s4
+        t5 += s5
+        t6 += s6
+        t7 += s7
+    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = t0, t1, t2, t3, t4, t5, t6, t7
+
+
+@njit(cache=True)
+def _split(bits, scale, slope, om, oe):
+    """A row of plain numbers (0, or normal) as mantissas and exponents, ``scale + slope * n`` added to these.
+
+    ``bits`` and ``om`` are the integers that hold the bits of float64 numbers.
+    """
+    for n in range(om.size):
+        there = bits[n] != 0
+        om[n] = (bits[n] & _FRACTION) | _HALF if there else 0
+        oe[n] = (bits[n] >> 52) - 1022 + scale + slope * n if there else 0
 
 
 @njit(cache=True)
@@ -150,92 +154,81 @@ def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
             if am[i] != 0.0 and bm[j] != 0.0:
                 k = ae[i] + be[j] - top
                 if k > -1000:
-                    partial += _shifted(am[i] * bm[j], k)
+                    partial += math.ldexp(am[i] * bm[j], k)
         total += partial
     return total, top
 
 
 @njit(cache=True)
-def convolve(am, ae, ia, bm, be, ib, direction, om, oe):
-    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` for every pair ``c``, rounded in the given direction.
+def convolve(am, ae, ia, bm, be, ib, directions, om, oe):
+    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` for every pair ``c``.
 
     One tilt for all rows: each is brought into the range of a float64 once, however many pairs it is part of.
     Cost: ``O(pairs * n**2)``.
     """
-    size = om.shape[1]
-    slope = _slope(am, ae, bm, be)
-    plain_a, top_a, span_a = _plain(am, ae, slope)
-    plain_b, top_b, span_b = _plain(bm, be, slope)
-    line = np.empty(size)
-    block = np.empty(size)
-    factors = np.empty(size)
-    for n in range(size):
-        factors[n] = _roundings(n + 1) * _UNIT
+    channels, count, size = om.shape
+    slope = _tilt(am, ae, bm, be)
+    line = np.empty((size + _WIDTH - 1) // _WIDTH * _WIDTH)
+    # zeros in front of a row, for indices below 0, and behind it
+    padded = np.zeros(line.size + _WIDTH)
     bits, out = line.view(np.int64), om.view(np.int64)
-    for c in range(ia.size):
-        i, j = ia[c], ib[c]
-        om[c, :] = 0.0
-        oe[c, :] = 0
-        if span_a[i] < 0 or span_b[j] < 0:
-            continue
-        # a product with 1 at its start is exact there
-        exact = am[i, 0] == 0.5 or bm[j, 0] == 0.5
-        if _fits(span_a[i], span_b[j]):
-            line[:] = 0.0
-            for start in range(0, size, _BLOCK):
-                block[start:] = 0.0
-                for k in range(start, min(start + _BLOCK, size)):
-                    x = plain_a[i, k]
-                    if x != 0.0:
-                        for n in range(size - k):
-                            block[k + n] += x * plain_b[j, n]
-                for n in range(start, size):
-                    line[n] += block[n]
-            first = line[0]
-            for n in range(size):
-                line[n] *= 1.0 + direction[c] * factors[n]
-            if exact:
-                line[0] = first
-            _split(bits, top_a[i] + top_b[j] - 2 * _CENTRE, -slope, out[c], oe[c])
-        else:
-            for n in range(size):
-                value, scale = _scaled_product_sum(am[i], ae[i], bm[j], be[j], 0, n + 1, n)
-                if value != 0.0:
-                    if n > 0 or not exact:
-                        value *= 1.0 + direction[c] * factors[n]
-                    om[c, n], k = math.frexp(value)
-                    oe[c, n] = k + scale
+    for channel in range(channels):
+        plain_a, top_a, span_a = _plain(am[channel], ae[channel], slope)
+        plain_b, top_b, span_b = _plain(bm[channel], be[channel], slope)
+        for c in range(count):
+            i, j = ia[c], ib[c]
+            om[channel, c] = 0.0
+            oe[channel, c] = 0
+            if span_a[i] < 0 or span_b[j] < 0:
+                continue
+            # a product with 1 at its start is exact there
+            exact = am[channel, i, 0] == 0.5 or bm[channel, j, 0] == 0.5
+            if not _fits(span_a[i], span_b[j]):
+                for n in range(size):
+                    value, scale = _scaled_product_sum(
+                        am[channel, i], ae[channel, i], bm[channel, j], be[channel, j], 0, n + 1, n
+                    )
+                    if value != 0.0:
+                        if n > 0 or not exact:
+                            value *= 1.0 + directions[channel] * _roundings(n + 1) * _UNIT
+                        om[channel, c, n], k = math.frexp(value)
+                        oe[channel, c, n] = k + scale
+                continue
+            padded[_WIDTH : _WIDTH + size] = plain_b[j]
+            for n in range(0, size, _WIDTH):
+                _sums(plain_a[i], min(n + _WIDTH, size), padded, _WIDTH + n, -1, line[n : n + _WIDTH])
+            for n in range(1 if exact else 0, size):
+                line[n] *= 1.0 + directions[channel] * _roundings(n + 1) * _UNIT
+            _split(bits, top_a[i] + top_b[j] - 2 * _CENTRE, -slope, out[channel, c], oe[channel, c])
 
 
 @njit(cache=True)
-def last(am, ae, ia, bm, be, ib, direction, om, oe):
-    """``out[c] = sum_i a[ia[c], i] * b[ib[c], N - i]``, ``N`` the last index, rounded in the given direction.
+def last(am, ae, ia, bm, be, ib, directions, om, oe):
+    """``out[c] = sum_i a[ia[c], i] * b[ib[c], N - i]``, ``N`` the last index: the last elements of `convolve`.
 
-    One tilt for all rows, as in `convolve`.  Cost: ``O((rows + pairs) * n)``.
+    Cost: ``O((rows + pairs) * n)``.
     """
-    size = am.shape[1]
-    slope = _slope(am, ae, bm, be)
-    plain_a, top_a, span_a = _plain(am, ae, slope)
-    plain_b, top_b, span_b = _plain(bm, be, slope)
-    turned = np.empty((bm.shape[0], size))
-    for r in range(bm.shape[0]):
-        for n in range(size):
-            turned[r, n] = plain_b[r, size - 1 - n]
-    factor = 1.0 + direction * _roundings(size) * _UNIT
-    for c in range(ia.size):
-        i, j = ia[c], ib[c]
-        om[c] = 0.0
-        oe[c] = 0
-        if span_a[i] < 0 or span_b[j] < 0:
-            continue
-        if _fits(span_a[i], span_b[j]):
-            value = _dot(plain_a[i], turned[j])
-            scale = top_a[i] + top_b[j] - 2 * _CENTRE - slope * (size - 1)
-        else:
-            value, scale = _scaled_product_sum(am[i], ae[i], bm[j], be[j], 0, size, size - 1)
-        if value != 0.0:
-            om[c], k = math.frexp(value * factor)
-            oe[c] = k + scale
+    channels, count = om.shape
+    size = am.shape[2]
+    slope = _tilt(am, ae, bm, be)
+    for channel in range(channels):
+        plain_a, top_a, span_a = _plain(am[channel], ae[channel], slope)
+        plain_b, top_b, span_b = _plain(bm[channel], be[channel], slope)
+        turned = np.ascontiguousarray(plain_b[:, ::-1])
+        factor = 1.0 + directions[channel] * _roundings(size) * _UNIT
+        for c in range(count):
+            i, j = ia[c], ib[c]
+            value, scale = 0.0, 0
+            if span_a[i] >= 0 and span_b[j] >= 0:
+                if _fits(span_a[i], span_b[j]):
+                    value = _dot(plain_a[i], turned[j])
+                    scale = top_a[i] + top_b[j] - 2 * _CENTRE - slope * (size - 1)
+                else:
+                    value, scale = _scaled_product_sum(
+                        am[channel, i], ae[channel, i], bm[channel, j], be[channel, j], 0, size, size - 1
+                    )
+            om[channel, c], k = math.frexp(value * factor)
+            oe[channel, c] = k + scale if value != 0.0 else 0
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -255,95 +248,98 @@ def _dot(x, y):
 
 
 @njit(cache=True)
-def apply(fm, fe, xm, xe, direction, om, oe):
-    """``out[c, j] = sum_n f[j, n] * x[c, n]``, rounded in the given direction.  Cost: ``O(rows * f.size)``."""
-    rows, size = fm.shape
-    plain_f, top_f, span_f = _plain(fm, fe, 0)
-    plain_x, top_x, span_x = _plain(xm, xe, 0)
-    factors = np.zeros(rows)
-    for j in range(rows):
-        terms = 0
-        exact = False
-        for n in range(size):
-            terms += fm[j, n] != 0.0
-            exact = exact or fm[j, n] == 0.5
-        # one product with a power of two is exact
-        if terms > 1 or not exact:
-            factors[j] = _roundings(terms) * _UNIT
-    line = np.empty(rows)
-    scales = np.empty(rows, dtype=np.int64)
+def apply(fm, fe, xm, xe, directions, om, oe):
+    """``out[c, j] = sum_n f[j, n] * x[c, n]``; the last channel of ``f`` serves all further ones of ``x``.
+
+    Cost: ``O(rows * f.size)``.
+    """
+    channels, count, rows = om.shape
+    size = xm.shape[2]
+    width = (rows + _WIDTH - 1) // _WIDTH * _WIDTH
+    turned = np.zeros(size * width)
+    line = np.empty(width)
+    factors = np.empty(rows)
     bits, out = line.view(np.int64), om.view(np.int64)
-    for c in range(xm.shape[0]):
+    for channel in range(channels):
+        own = min(channel, fm.shape[0] - 1)
+        plain_f, top_f, span_f = _plain(fm[own], fe[own], 0)
+        plain_x, top_x, span_x = _plain(xm[channel], xe[channel], 0)
         for j in range(rows):
-            value, scale = 0.0, 0
-            if span_x[c] >= 0 and span_f[j] >= 0:
-                if _fits(span_x[c], span_f[j]):
-                    value = _dot(plain_f[j], plain_x[c])
-                    scale = top_x[c] + top_f[j] - 2 * _CENTRE
-                else:
-                    value, scale = _scaled_product_sum(fm[j], fe[j], xm[c], xe[c], 0, size, -1)
-            line[j] = value * (1.0 + direction[c] * factors[j])
-            scales[j] = scale
-        _split(bits, 0, 0, out[c], oe[c])
-        for j in range(rows):
-            if line[j] != 0.0:
-                oe[c, j] += scales[j]
+            terms = 0
+            exact = False
+            for n in range(size):
+                turned[n * width + j] = plain_f[j, n]
+                terms += fm[own, j, n] != 0.0
+                exact = exact or fm[own, j, n] == 0.5
+            # one product with a power of two is exact
+            factors[j] = 1.0
+            if terms > 1 or not exact:
+                factors[j] += directions[channel] * _roundings(terms) * _UNIT
+        for c in range(count):
+            for j in range(0, rows, _WIDTH):
+                _sums(plain_x[c], size, turned, j, width, line[j : j + _WIDTH])
+            for j in range(rows):
+                line[j] *= factors[j]
+            _split(bits, top_x[c] - 2 * _CENTRE, 0, out[channel, c], oe[channel, c])
+            for j in range(rows):
+                if om[channel, c, j] != 0.0:
+                    oe[channel, c, j] += top_f[j]
+                if span_x[c] >= 0 and span_f[j] >= 0 and not _fits(span_x[c], span_f[j]):
+                    value, scale = _scaled_product_sum(
+                        fm[own, j], fe[own, j], xm[channel, c], xe[channel, c], 0, size, -1
+                    )
+                    om[channel, c, j], k = math.frexp(value * factors[j])
+                    oe[channel, c, j] = k + scale if value != 0.0 else 0
 
 
 @njit(cache=True)
-def scale(am, ae, fm, fe, direction, om, oe):
-    """``out[c, n] = a[c, n] * f[n]``, moved in the given direction by what the factors and the product err.
+def scale(am, ae, fm, fe, directions, om, oe):
+    """``out[c, n] = a[c, n] * f[n]``, moved by what the factors, known to one unit, and the product err.
 
     Not where ``f[n]`` is a power of two: these are exact.
     """
-    for c in range(am.shape[0]):
-        for n in range(am.shape[1]):
-            value = am[c, n] * fm[n]
-            if value == 0.0:
-                om[c, n] = 0.0
-                oe[c, n] = 0
-                continue
-            if fm[n] != 0.5:
-                value *= 1.0 + direction[c] * 4.0 * _UNIT
-            # a product of two mantissas lies between 1/4 and 1, but for roundings
-            k = ae[c, n] + fe[n]
-            if value >= 1.0:
-                value *= 0.5
-                k += 1
-            while value < 0.5:
-                value *= 2.0
-                k -= 1
-            om[c, n] = value
-            oe[c, n] = k
+    channels, rows, size = am.shape
+    for channel in range(channels):
+        step = 1.0 + directions[channel] * 4.0 * _UNIT
+        for c in range(rows):
+            for n in range(size):
+                value = am[channel, c, n] * fm[n] * (step if fm[n] != 0.5 else 1.0)
+                # a product of two mantissas lies between 1/4 and 1, but for roundings
+                k = ae[channel, c, n] + fe[n]
+                if value >= 1.0:
+                    value *= 0.5
+                    k += 1
+                while 0.0 < value < 0.5:
+                    value *= 2.0
+                    k -= 1
+                om[channel, c, n] = value
+                oe[channel, c, n] = k if value != 0.0 else 0
 
 
 @njit(cache=True)
-def add(am, ae, bm, be, direction, om, oe):
-    """``out = a + b``, elementwise, rounded in the given direction; exact where one of the two is zero."""
-    for c in range(am.shape[0]):
-        factor = 1.0 + direction[c] * 2.0 * _UNIT
-        for n in range(am.shape[1]):
-            x, y = am[c, n], bm[c, n]
-            if x == 0.0:
-                om[c, n] = y
-                oe[c, n] = be[c, n] if y != 0.0 else 0
-                continue
-            if y == 0.0:
-                om[c, n] = x
-                oe[c, n] = ae[c, n]
-                continue
-            top = max(ae[c, n], be[c, n])
-            value = _shifted(x, max(ae[c, n] - top, -1000)) + _shifted(y, max(be[c, n] - top, -1000))
-            value *= factor
-            # between 1/2, but for roundings, and 2
-            if value >= 1.0:
-                value *= 0.5
-                top += 1
-            elif value < 0.5:
-                value *= 2.0
-                top -= 1
-            om[c, n] = value
-            oe[c, n] = top
+def add(am, ae, bm, be, directions, om, oe):
+    """``out = a + b``, elementwise; exact where one of the two is zero."""
+    channels, rows, size = am.shape
+    for channel in range(channels):
+        step = 1.0 + directions[channel] * 2.0 * _UNIT
+        for c in range(rows):
+            for n in range(size):
+                x, i = am[channel, c, n], ae[channel, c, n]
+                y, j = bm[channel, c, n], be[channel, c, n]
+                if x == 0.0 or (y != 0.0 and i < j):
+                    x, i, y, j = y, j, x, i
+                value, k = x, i
+                if y != 0.0:
+                    # far below, a summand only rounds; the sum lies between 1/2, but for roundings, and 2
+                    value = (x + math.ldexp(y, max(j - i, -1000))) * step
+                    if value >= 1.0:
+                        value *= 0.5
+                        k += 1
+                    elif value < 0.5:
+                        value *= 2.0
+                        k -= 1
+                om[channel, c, n] = value
+                oe[channel, c, n] = k if value != 0.0 else 0
 
 
 @njit(cache=True)

@@ -18,6 +18,9 @@ _LEAST_EXPONENT = -1021
 _FACTOR_BITS = 160
 #: channels of a row in the float ring: a lower bound, an upper bound, and a non-increasing majorant
 LOWER, UPPER, MAJORANT = 0, 1, 2
+#: which way they are rounded
+_DIRECTIONS = np.array([-1.0, 1.0, 1.0])
+_DIRECTIONS.setflags(write=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,22 +191,18 @@ class FloatRing:
         """
         from .._kernels import rows as kernels
 
-        ia, ib = np.asarray(ia, dtype=np.int64), np.asarray(ib, dtype=np.int64)
-        count, size = ia.size, min(a.size, b.size)
-        out = _empty((3 * count, size))
-        kernels.convolve(
-            *_flat(a, size), _stacked(ia, len(a)), *_flat(b, size), _stacked(ib, len(b)), _directions(count), *out
-        )
-        return _rows(*out, count, a.estimated or b.estimated)
+        ia, ib, size = _integers(ia), _integers(ib), min(a.size, b.size)
+        out = _empty((3, ia.size, size))
+        kernels.convolve(*_parts(a, size), ia, *_parts(b, size), ib, _DIRECTIONS, *out)
+        return Rows(*out, a.estimated or b.estimated)
 
     def add(self, a: Rows, b: Rows) -> Rows:
         """Elementwise sum."""
         from .._kernels import rows as kernels
 
-        count, size = len(a), a.size
-        out = _empty((3 * count, size))
-        kernels.add(*_flat(a, size), *_flat(b, size), _directions(count), *out)
-        return _rows(*out, count, a.estimated or b.estimated)
+        out = _empty((3, len(a), a.size))
+        kernels.add(*_parts(a, a.size), *_parts(b, b.size), _DIRECTIONS, *out)
+        return Rows(*out, a.estimated or b.estimated)
 
     def weigh(self, a: Rows, weight, factor: Fraction = Fraction(1)) -> Rows:
         """Multiply element ``n`` by ``factor * weight**n``: the generating function of ``weight * S``.
@@ -236,16 +235,11 @@ class FloatRing:
 
         total = None
         for matrix, rows in parts:
-            count, (_, height, order) = len(rows), matrix.mantissa.shape
-            rows = self._scale(_cut(rows, order), _factorials(order, False))
-            out = _empty((3 * count, height))
-            (mantissa, exponent), directions = _flat(rows, order), _directions(count)
-            for side, own in ((LOWER, slice(0, count)), (UPPER, slice(count, 3 * count))):
-                kernels.apply(
-                    matrix.mantissa[side], matrix.exponent[side], mantissa[own], exponent[own], directions[own],
-                    out[0][own], out[1][own],
-                )  # fmt: skip
-            image = _rows(*out, count, rows.estimated)
+            _, height, size = matrix.mantissa.shape
+            rows = self._scale(_cut(rows, size), _factorials(size, False))
+            out = _empty((3, len(rows), height))
+            kernels.apply(matrix.mantissa, matrix.exponent, *_parts(rows, size), _DIRECTIONS, *out)
+            image = Rows(*out, rows.estimated)
             last_m = rows.mantissa[MAJORANT, :, -1:] * matrix.tail_mantissa * (1 + 4 * UNIT)
             last_e = rows.exponent[MAJORANT, :, -1:] + matrix.tail_exponent
             zero = np.zeros_like(last_m)
@@ -273,13 +267,10 @@ class FloatRing:
         """
         from .._kernels import rows as kernels
 
-        ia, ib = np.asarray(ia, dtype=np.int64), np.asarray(ib, dtype=np.int64)
+        ia, ib = _integers(ia), _integers(ib)
         out = _empty((3, ia.size))
-        for channel, direction in zip((LOWER, UPPER, MAJORANT), (-1.0, 1.0, 1.0)):
-            rows = ((np.ascontiguousarray(r.mantissa[channel]), np.ascontiguousarray(r.exponent[channel])) for r in (a, b))
-            (am, ae), (bm, be) = rows
-            kernels.last(am, ae, ia, bm, be, ib, direction, out[0][channel], out[1][channel])
-        return Rows(out[0][:, :, None], out[1][:, :, None], a.estimated or b.estimated)
+        kernels.last(*_parts(a, a.size), ia, *_parts(b, b.size), ib, _DIRECTIONS, *out)
+        return Rows(*(part[:, :, None] for part in out), a.estimated or b.estimated)
 
     def enclosed(self, a: Rows) -> Rows:
         """What functionals made of rows, with what they drop in the upper bounds."""
@@ -325,14 +316,16 @@ class FloatRing:
         (drop_m, tail_m, total_m), (drop_e, tail_e, total_e) = (a[0] for a in _from_balls([[s.upper() for s in sums]]))
         lost = drop_m * total_m * (1 + 16 * UNIT), drop_e + total_e
         tails = [(tail_m * (1 + 4 * UNIT), tail_e)]
-        pair, directions = np.arange(2), np.array([-1.0, 1.0])
+        one = np.zeros(1, dtype=np.int64)
         for j in range(1, rows):
             before = mantissa[:, j - 1].copy(), exponent[:, j - 1].copy()
             tails.append(kernels.dropped(factor_m[1], factor_e[1], before[0][1], before[1][1], *tails[-1], *lost))
             out = factor_m, factor_e
             if j > 1 or (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
-                out = _empty((2, size))
-                kernels.convolve(factor_m, factor_e, pair, *before, pair, directions, *out)
+                out = _empty((2, 1, size))
+                left, right = ((m[:, None], e[:, None]) for m, e in ((factor_m, factor_e), before))
+                kernels.convolve(*left, one, *right, one, _DIRECTIONS[:2], *out)
+                out = out[0][:, 0], out[1][:, 0]
             mantissa[:, j], exponent[:, j] = out
         tail_m, tail_e = (np.array(column) for column in zip(*tails))
         return Matrix(mantissa, exponent, tail_m, tail_e)
@@ -399,40 +392,29 @@ class FloatRing:
         """Every element times the number of its column, each known to one unit."""
         from .._kernels import rows as kernels
 
-        count, size = len(a), a.size
-        out = _empty((3 * count, size))
+        out = _empty((3, len(a), a.size))
         mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
-        kernels.scale(*_flat(a, size), mantissa, exponent, _directions(count), *out)
-        return _rows(*out, count, a.estimated)
+        kernels.scale(*_parts(a, a.size), mantissa, exponent, _DIRECTIONS, *out)
+        return Rows(*out, a.estimated)
+
+
+def _parts(a: Rows, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first ``size`` elements of all rows, mantissas and exponents, contiguous."""
+    return tuple(np.ascontiguousarray(part[:, :, :size]) for part in (a.mantissa, a.exponent))
+
+
+def _integers(indices) -> np.ndarray:
+    return np.asarray(indices, dtype=np.int64)
 
 
 def _empty(shape) -> tuple[np.ndarray, np.ndarray]:
     return np.empty(shape), np.empty(shape, dtype=np.int64)
 
 
-def _flat(a: Rows, size: int) -> tuple[np.ndarray, np.ndarray]:
-    cut = _cut(a, size)
-    shape = (-1, size)
-    return np.ascontiguousarray(cut.mantissa).reshape(shape), np.ascontiguousarray(cut.exponent).reshape(shape)
-
-
 def _cut(a: Rows, size: int) -> Rows:
     if a.size == size:
         return a
     return Rows(a.mantissa[:, :, :size], a.exponent[:, :, :size], a.estimated)
-
-
-def _rows(mantissa, exponent, count: int, estimated: bool) -> Rows:
-    shape = (3, count, mantissa.shape[-1])
-    return Rows(mantissa.reshape(shape), exponent.reshape(shape), estimated)
-
-
-def _stacked(indices: np.ndarray, count: int) -> np.ndarray:
-    return np.concatenate([indices, indices + count, indices + 2 * count])
-
-
-def _directions(count: int) -> np.ndarray:
-    return np.repeat(np.array([-1.0, 1.0, 1.0]), count)
 
 
 def _tightened(a: Rows) -> Rows:
