@@ -34,6 +34,7 @@ costs one sum of products of the length of a row, not a product of rows.
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,6 +46,8 @@ from .zonal import CubeLaw, SphereLaw, chain_rows
 
 #: order up to which a chain of polynomials over one leaf keeps all its terms, whatever the order of the tree
 _LEAF_ORDER = 1024
+#: least number of moments that are kept
+_LEAST_KEPT = 64
 #: last members that are worked on together at the output
 _BLOCK = 4096
 
@@ -128,10 +131,7 @@ class _Recursion:
         shape, degrees, ring, most = pool.shape, pool.degree.tolist(), self.ring, degree(chain)
         if most is None:
             law = CubeLaw(shape.fan_in) if shape.is_cube else SphereLaw(shape.dim)
-            series = law.rows if shape.is_cube else lambda ring, degrees, n: ring.leaf(shape.dim, degrees, n)
-            rows = chain_rows(
-                ring, chain, law, lambda ring, n: series(ring, degrees, n), degrees, size, self.tangent
-            )
+            rows = _bent(ring, chain, law, tuple(degrees), size, self.tangent)
             return Moments(rows[0], rows[1] if self.tangent else None)
         # a chain of polynomials needs its moments up to its degree, and no rule
         reach = (size - 1 + self.tangent) * most
@@ -259,6 +259,20 @@ class _Recursion:
             return Moments(kernel, None)
         left = ring.convolve(a.tangent, ia, b.kernel, ib)
         return Moments(kernel, ring.add(left, ring.convolve(a.kernel, ia, b.tangent, ib)))
+
+
+def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
+    """Rows of a chain over one sphere or cube; floats are shared between orders, and kept for the next call."""
+    if size <= 2 or not ring.keeps_matrices:
+        return chain_rows(ring, chain, law, degrees, size, tangent)
+    last = degrees[-1]
+    known = tuple(range(last + 1)) if 2 * len(degrees) > last else degrees
+    places = np.searchsorted(known, degrees)
+    rows = _kept_rows(ring, chain, law, known, max(_LEAST_KEPT, 1 << (size - 1).bit_length()), tangent)
+    return [ring.cut(ring.take(r, places), size) for r in rows]
+
+
+_kept_rows = lru_cache(maxsize=32)(chain_rows)
 
 
 def _is_joined(shape) -> bool:
