@@ -264,7 +264,7 @@ class _Recursion:
 def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
     """Rows of a chain over one sphere or cube; floats are shared between orders, and kept for the next call."""
     if size <= 2 or not ring.keeps_matrices:
-        return chain_rows(ring, chain, law, degrees, size, tangent)
+        return _rows(ring, chain, law, degrees, size, tangent)
     last = degrees[-1]
     known = tuple(range(last + 1)) if 2 * len(degrees) > last else degrees
     places = np.searchsorted(known, degrees)
@@ -272,7 +272,11 @@ def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> 
     return [ring.cut(ring.take(r, places), size) for r in rows]
 
 
-_kept_rows = lru_cache(maxsize=32)(chain_rows)
+def _rows(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
+    return chain_rows(ring, chain, law, lambda ring, n: law.rows(ring, degrees, n), degrees, size, tangent)
+
+
+_kept_rows = lru_cache(maxsize=32)(_rows)
 
 
 def _is_joined(shape) -> bool:

@@ -16,11 +16,9 @@ from .rings.floats import UNIT
 from .table import BOUNDS
 
 #: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
-_ORDERS = (24, 34, 48, 68, 96, 136, 192, 272, 384)
-#: orders from which on the sums follow the power law of their limit
-_REGULAR = 48
-#: from how many classes on a sample of so many tells the first order, and the largest order that it may tell
-_MANY, _SAMPLE, _LARGEST_FIRST = 500, 24, 96
+_ORDERS = (48, 68, 96, 136, 192, 272, 384)
+#: from how many classes on a sample of so many tells the first order; lower ones are tried too, and which is the largest
+_MANY, _SAMPLE, _LOW_ORDERS, _LARGEST_FIRST = 500, 24, (24, 34), 96
 #: further orders, while few classes are open
 _HIGH_ORDERS = (544, 768)
 _FEW = 64
@@ -48,7 +46,7 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
     error, bound = np.zeros(size), np.zeros(size, dtype=np.uint8)
     orders = truncation_orders(pool, _ORDERS + _HIGH_ORDERS)
     if np.count_nonzero(asked) > _MANY:
-        orders = _without_idle_orders(orders, pool, asked, kernel, ring, rtol)
+        orders = _from_first(truncation_orders(pool, _LOW_ORDERS) + orders, pool, asked, kernel, ring, rtol)
     history = np.full((len(orders), size), np.nan)
     scale = np.zeros(size, dtype=np.int64)
     open_, previous = asked.copy(), np.full(size, inf)
@@ -87,7 +85,8 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
     rate, method = slowest(pool.shape, kernel), _METHOD
     late = _onset(pool) / orders[0]
     if rate < inf:
-        regular = [step for step, order in enumerate(orders) if order >= _REGULAR]
+        # lower orders do not yet follow the power law of their limit
+        regular = [step for step, order in enumerate(orders) if order >= _ORDERS[0]]
         orders, history = [orders[step] for step in regular], history[regular]
         _extrapolate(np.flatnonzero(open_), rate, late, orders, history, scale, mantissa, exponent, error, bound)
     if np.count_nonzero(open_) <= _FEW:
@@ -96,23 +95,24 @@ def _solve(pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float, progre
     return Solution(FloatColumn(mantissa, exponent), error, bound, method, f"truncation order {orders[-1]}")
 
 
-def _without_idle_orders(orders: list[int], pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float) -> list[int]:
+def _from_first(orders: list[int], pool: Pool, asked: np.ndarray, kernel: str, ring, rtol: float) -> list[int]:
     """The orders from the first one on that settles half of a sample of the classes.
 
-    All of them where none of the smaller ones does: then the limit of the sequence may be needed.
+    All regular ones where none of the smaller does: then the limit of the sequence may be needed.
     """
     places = np.flatnonzero(asked)
     sample = np.zeros(len(pool), dtype=bool)
     sample[places[np.linspace(0, places.size - 1, _SAMPLE).astype(int)]] = True
     part, numbers = pool.restrict(sample)
     own = numbers[sample]
-    for step, order in enumerate(orders):
+    orders = sorted(set(orders))
+    for order in orders:
         if order > _LARGEST_FIRST:
             break
         rows, index = root_moments(part, kernel, order, ring)
         if np.median(ring.gaps(rows)[own, index]) / 2 <= rtol:
-            return orders[step:]
-    return orders
+            return [o for o in orders if o >= order]
+    return [o for o in orders if o >= _ORDERS[0]]
 
 
 def _exactly(pool: Pool, asked: np.ndarray, kernel: str) -> Solution:

@@ -287,10 +287,11 @@ def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, con
     return [[[factor * x.min(limit) for x in corner] for limit in limits] for factor in factors]
 
 
-def chain_rows(ring, chain: tuple, law, degrees: Sequence[int], size: int, tangent: bool) -> list:
+def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: int, tangent: bool) -> list:
     """Rows of ``E[K^j P_k]`` and, with ``tangent``, of ``E[T K^j P_k]``, for ``j < size`` and ascending ``degrees``.
 
-    The power series of the chain is taken where it settles within a moderate order, the rule of the law otherwise.
+    ``series(ring, n)`` gives the rows of the moments ``E[t^i P_k]``, ``i < n``, of the law.  The power series of the
+    chain is taken where it settles within a moderate order, the rule of the law otherwise.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
     order = law.first_order(max(degrees)) + 4 * (powers(chain) - 1)
@@ -299,10 +300,10 @@ def chain_rows(ring, chain: tuple, law, degrees: Sequence[int], size: int, tange
     # a dual that is known by its power series only leaves no other way
     last = max(_MOST_ORDER_ESTIMATED, 2 * size) if any(a.is_estimated for a in chain) else inf
     while True:
-        rows = _series_rows(probe, chain, law.rows(probe, degrees, order + 2), min(size, 4), tangent)
+        rows = _series_rows(probe, chain, series(probe, order + 2), min(size, 4), tangent)
         gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
         if probe is ring and order >= 2 * size and (gap < ring.settled or order >= last):
-            return rows if size <= 4 else _series_rows(ring, chain, law.rows(ring, degrees, order + 2), size, tangent)
+            return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
         pursued = (
             probe is ring
             and order < most

@@ -69,14 +69,14 @@ def test_products_sums_weights_and_derivatives():
     for row, (i, j) in zip(product.values, pairs):
         for n, ball in enumerate(row):
             assert holds(ball, sum(exact_a[i][k] * exact_b[j][n - k] for k in range(n + 1)))
-    total, weighed, derived = RING.add(a, b), RING.weigh(a, Fraction(2, 7), 1), RING.derivative(a)
+    total, weighed, derived = RING.add(a, b), RING.weigh(a, Fraction(2, 7), Fraction(3, 5)), RING.derivative(a)
     for i in range(2):
         for n in range(size):
             assert holds(total.values[i][n], exact_a[i][n] + exact_b[i][n])
-            assert holds(weighed.values[i][n], exact_a[i][n] * Fraction(2, 7) ** (n + 1))
+            assert holds(weighed.values[i][n], exact_a[i][n] * Fraction(2, 7) ** n * Fraction(3, 5))
             if n + 1 < size:
                 assert holds(derived.values[i][n], exact_a[i][n + 1] * (n + 1))
-    assert total.peak == 2 and weighed.peak == float(Fraction(2, 7))
+    assert total.peak == 2 and weighed.peak == float(Fraction(3, 5))
 
 
 @pytest.mark.parametrize("part", ["f", "g", "h"])

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from flint import arb, fmpq
 
+import eigenspace as es
+from eigenspace._flint import precision
+from eigenspace.duals import layer_matrix
 from eigenspace.harmonics import monomial_moment
 from eigenspace.rings.floats import FLOAT, LOWER, MAJORANT, UPPER, FloatColumn
 
@@ -58,17 +61,43 @@ def test_moment_of_order_zero_is_exactly_one():
         assert channel(rows, LOWER)[0][0] == channel(rows, UPPER)[0][0] == 1
 
 
-@pytest.mark.parametrize("power", [0, 1])
+@pytest.mark.parametrize("factor", [Fraction(1), Fraction(2, 5), Fraction(1, 8)])
 @pytest.mark.parametrize("weight", [Fraction(1, 3), Fraction(1, 4), Fraction(3, 7), Fraction(1, 10**9), Fraction(1)])
-def test_weigh_is_the_law_of_the_scaled_variable(weight, power):
+def test_weigh_is_the_law_of_the_scaled_variable(weight, factor):
     degrees = (0, 1, 4)
     for rows, values in (
         (FLOAT.leaf(5, degrees, 20), moments(5, degrees, 20)),
         (FLOAT.unit(20), [[Fraction(1)] + [Fraction(0)] * 19]),
     ):
-        expected = [[value * weight ** (n + power) for n, value in enumerate(line)] for line in values]
+        expected = [[value * factor * weight**n for n, value in enumerate(line)] for line in values]
         # the bracket must hold for every weight, powers of two included
-        assert_brackets(FLOAT.weigh(rows, weight, power), expected, 30)
+        assert_brackets(FLOAT.weigh(rows, weight, factor), expected, 30)
+        with precision(200):
+            inexact = arb(weight.numerator) / weight.denominator
+        assert_brackets(FLOAT.weigh(rows, inexact, factor), expected, 30)
+
+
+@pytest.mark.parametrize("ring", [FLOAT, es.ball(128)])
+@pytest.mark.parametrize("chain", [(es.relu,), (es.erf, es.relu), (es.monomial(3),)])
+def test_the_last_coefficient_with_a_functional_is_what_the_matrix_makes_of_a_product(ring, chain):
+    size = 24
+    rows = ring.leaf(5, (0, 1, 4, 6), size)
+    pairs = np.array([(i, j) for i in range(4) for j in range(4)]).T
+    for part, j in (("f", 1), ("g", 0), ("h", 0)):
+        matrix = layer_matrix(chain, part, j + 1, size - 1, ring)
+        images = ring.apply([(matrix, ring.convolve(rows, pairs[0], rows, pairs[1]))])
+        functional = ring.functional(matrix, j)
+        others = ring.convolve(functional, [0] * 4, rows, range(4))
+        found = ring.enclosed(ring.last(rows, pairs[0], others, pairs[1]))
+        # two ways to the same enclosures: centres and widths agree but for roundings
+        if ring is FLOAT:
+            ends = [[side.float64() for side in ring.bracket(r, i)] for r, i in ((images, j), (found, 0))]
+            assert np.allclose(ends[0], ends[1], rtol=1e-13, atol=0)
+            assert np.array_equal(ends[0][0] == 0, ends[1][0] == 0)
+        else:
+            for x, y in zip(ring.moments(images, j), ring.moments(found, 0)):
+                assert x.overlaps(y) and x.is_zero() == y.is_zero()
+                assert abs(float(x.rad()) - float(y.rad())) <= 1e-6 * float(x.rad()) + 1e-36
 
 
 def test_derivative_shifts_the_moments():

@@ -507,14 +507,16 @@ def test_operations_on_rows():
     a, b = EXACT.leaf(4, (0, 1, 3), 12), EXACT.leaf(9, (0, 2), 16)
     first, second = elements(a), elements(b)
     w = Fraction(3, 7)
-    for power in (0, 1):
-        scaled = [[x * w ** (n + power) for n, x in enumerate(line)] for line in first]
-        assert elements(EXACT.weigh(a, w, power)) == scaled
+    for factor in (Fraction(1), Fraction(2, 5)):
+        scaled = [[x * factor * w**n for n, x in enumerate(line)] for line in first]
+        assert elements(EXACT.weigh(a, w, factor)) == scaled
     assert EXACT.weigh(a, Fraction(1)) is a
     joined = EXACT.convolve(a, [2, 0], b, [1, 1])
     assert joined.size == 12
     for line, (i, j) in zip(elements(joined), ((2, 1), (0, 1))):
         assert line == [sum(first[i][m] * second[j][n - m] for m in range(n + 1)) for n in range(12)]
+    last = EXACT.last(a, [2, 0], EXACT.cut(b, 12), [1, 1])
+    assert elements(last) == [line[-1:] for line in elements(joined)]
     assert elements(EXACT.add(a, a)) == [[2 * x for x in line] for line in first]
     assert elements(EXACT.derivative(a)) == [[(n + 1) * line[n + 1] for n in range(11)] for line in first]
     assert elements(EXACT.cut(b, 3)) == [line[:3] for line in second]

@@ -1,4 +1,4 @@
-"""The compiled kernels against exact arithmetic in Python integers and fractions."""
+"""Operations on scaled rows, and the kernels below them, against exact arithmetic in Python integers and fractions."""
 
 import random
 from fractions import Fraction
@@ -10,6 +10,7 @@ from scipy.special import gammaln
 
 from eigenspace._kernels import rows as kernels
 from eigenspace.harmonics import monomial_moment
+from eigenspace.rings import products
 
 UNIT = Fraction(1, 2**53)
 DIMS = (1, 2, 3, 12, 1000, 10**6)
@@ -39,6 +40,18 @@ def empty(count, size):
     return np.empty((count, size)), np.empty((count, size), dtype=np.int64)
 
 
+def one_channel(pair):
+    """A batch of rows as an only channel."""
+    return tuple(part[None] for part in pair)
+
+
+def elementwise(kernel, a, b, direction):
+    """A kernel that works element by element, on an only channel."""
+    out = one_channel(empty(*a[0].shape))
+    kernel(*one_channel(a), *b, np.array([direction]), *out)
+    return tuple(part[0] for part in out)
+
+
 def check_brackets(operation, expected, units):
     """Runs the operation in both directions: the results enclose the exact values, within some units; zeros exact."""
     lower, upper = (operation(direction) for direction in (-1.0, 1.0))
@@ -57,7 +70,7 @@ SPREADS = [(0, 0, 4), (-3, -3, 200), (-2000, -2000, 30), (2000, -2000, 3), (0, 0
 
 
 @pytest.mark.parametrize("slope_a, slope_b, spread", SPREADS)
-@pytest.mark.parametrize("size", [1, 2, 17])
+@pytest.mark.parametrize("size", [1, 2, 17, 67])
 def test_convolve_encloses_the_exact_product(slope_a, slope_b, spread, size):
     rng = random.Random(f"{slope_a} {slope_b} {spread} {size}")
     a, b = rows(rng, 3, size, slope_a, spread), rows(rng, 4, size, slope_b, spread)
@@ -67,16 +80,21 @@ def test_convolve_encloses_the_exact_product(slope_a, slope_b, spread, size):
     left, right = fractions(*a), fractions(*b)
     expected = [[sum(left[i][k] * right[j][n - k] for k in range(n + 1)) for n in range(size)] for i, j in pairs]
 
-    def operation(direction):
-        out = empty(len(pairs), size)
-        kernels.convolve(*a, pairs[:, 0].copy(), *b, pairs[:, 1].copy(), np.full(len(pairs), direction), *out)
-        return out
+    def whole(direction):
+        ia, ib = pairs.T.copy()
+        return tuple(x[0] for x in products.convolve(one_channel(a), ia, one_channel(b), ib, np.array([direction])))
 
-    check_brackets(operation, expected, 4 * size + 16)
+    def last(direction):
+        ia, ib = pairs.T.copy()
+        found = products.last(one_channel(a), ia, one_channel(b), ib, np.array([direction]))
+        return tuple(x[0][:, None] for x in found)
+
+    check_brackets(whole, expected, 4 * size + 16)
+    check_brackets(last, [line[-1:] for line in expected], 4 * size + 16)
 
 
 @pytest.mark.parametrize("slope_f, slope_x, spread", SPREADS)
-@pytest.mark.parametrize("size", [1, 2, 19])
+@pytest.mark.parametrize("size", [1, 2, 19, 70])
 def test_apply_encloses_the_exact_sums(slope_f, slope_x, spread, size):
     rng = random.Random(f"{slope_f} {slope_x} {spread} {size}")
     f, x = rows(rng, 5, size, slope_f, spread), rows(rng, 3, size, slope_x, spread)
@@ -87,26 +105,39 @@ def test_apply_encloses_the_exact_sums(slope_f, slope_x, spread, size):
     expected = [[sum(p * q for p, q in zip(line, row)) for line in left] for row in right]
 
     def operation(direction):
-        out = empty(3, 5)
-        kernels.apply(*f, *x, np.full(3, direction), *out)
-        return out
+        return tuple(part[0] for part in products.apply(one_channel(f), one_channel(x), np.array([direction])))
 
     check_brackets(operation, expected, 4 * size + 16)
 
 
+def test_channels_have_their_own_rows_and_directions():
+    rng = random.Random("channels")
+    a, b, f = ([rows(rng, count, 9) for _ in range(n)] for count, n in ((3, 3), (2, 3), (4, 2)))
+    batches = [tuple(np.stack(parts) for parts in zip(*batch)) for batch in (a, b, f)]
+    ia, ib, directions = np.array([0, 2, 1]), np.array([1, 0, 1]), np.array([-1.0, 1.0, 1.0])
+    together = products.convolve(batches[0], ia, batches[1], ib, directions), products.apply(
+        batches[2], batches[0], directions
+    )
+    for c, direction in enumerate(directions):
+        own = np.array([direction])
+        alone = (
+            products.convolve(one_channel(a[c]), ia, one_channel(b[c]), ib, own),
+            products.apply(one_channel(f[min(c, 1)]), one_channel(a[c]), own),
+        )
+        for found, expected in zip(together, alone):
+            assert all(np.array_equal(x[c], y[0]) for x, y in zip(found, expected))
+
+
 @pytest.mark.parametrize("spread", [3, 60, 4000, 10**5])
-@pytest.mark.parametrize("product", [False, True])
-def test_combine_encloses_the_exact_result(product, spread):
-    rng = random.Random(f"{product} {spread}")
+def test_sums_and_factors_enclose_the_exact_results(spread):
+    rng = random.Random(spread)
     a, b = rows(rng, 4, 25, 0, spread), rows(rng, 4, 25, 0, spread)
-    expected = [[p * q if product else p + q for p, q in zip(*pair)] for pair in zip(fractions(*a), fractions(*b))]
-
-    def operation(direction):
-        out = empty(4, 25)
-        kernels.combine(*a, *b, product, 2 * np.full(4, direction), *out)
-        return out
-
-    check_brackets(operation, expected, 8)
+    factors = tuple(part[0] for part in rows(rng, 1, 25, 0, spread, zeros=0.0))
+    left, right, scales = fractions(*a), fractions(*b), [exact(*pair) for pair in zip(*factors)]
+    sums = [[p + q for p, q in zip(*pair)] for pair in zip(left, right)]
+    scaled = [[p * q for p, q in zip(line, scales)] for line in left]
+    check_brackets(lambda direction: elementwise(kernels.add, a, one_channel(b), direction), sums, 8)
+    check_brackets(lambda direction: elementwise(kernels.scale, a, factors, direction), scaled, 16)
 
 
 def test_rounding_steps_cover_the_worst_mantissas():
@@ -114,50 +145,48 @@ def test_rounding_steps_cover_the_worst_mantissas():
     edge = [0.5, 0.5 + 2.0**-53, 0.5 + 2.0**-52, 0.75, 1 - 2.0**-53, 1 - 2.0**-52]
     a = np.array([[x for x in edge for _ in edge]] * 8), np.zeros((8, 36), dtype=np.int64)
     b = np.array([edge * 6] * 8), np.array([[shift] * 36 for shift in (0, 1, -1, -2, -52, -53, -54, -55)])
-    for product in (False, True):
-        expected = [[p * q if product else p + q for p, q in zip(*p2)] for p2 in zip(fractions(*a), fractions(*b))]
-        for steps in (-2.0, 2.0):
-            out = empty(8, 36)
-            kernels.combine(*a, *b, product, np.full(8, steps), *out)
-            for line, row in zip(fractions(*out), expected):
-                assert all((x - value) * int(steps) >= 0 for x, value in zip(line, row))
+    sums = [[p + q for p, q in zip(*pair)] for pair in zip(fractions(*a), fractions(*b))]
+    factors = tuple(part[4] for part in b)
+    scaled = [[p * exact(*pair) for p, pair in zip(line, zip(*factors))] for line in fractions(*a)]
+    check_brackets(lambda direction: elementwise(kernels.add, a, one_channel(b), direction), sums, 8)
+    check_brackets(lambda direction: elementwise(kernels.scale, a, factors, direction), scaled, 16)
 
 
 def test_the_unit_and_powers_of_two_stay_exact():
     one = np.array([[0.5, 0.0, 0.0]]), np.array([[1, 0, 0]])
     first = np.zeros(1, dtype=np.int64)
     for direction in (-1.0, 1.0):
-        current = one
+        current, own = one, np.array([direction])
         for _ in range(50):
-            out = empty(1, 3)
-            kernels.convolve(*current, first, *one, first, np.full(1, direction), *out)
-            current = out
+            current = tuple(
+                x[0] for x in products.convolve(one_channel(current), first, one_channel(one), first, own)
+            )
         assert fractions(*current) == [[1, 0, 0]]
-        out = empty(1, 1)
-        kernels.apply(np.array([[0.5, 0.0, 0.0]]), np.array([[1, 0, 0]]), *one, np.full(1, direction), *out)
-        assert fractions(*out) == [[1]]
-        out = empty(1, 3)
-        kernels.combine(*one, *one, True, np.full(1, 4 * direction), *out)
-        assert fractions(*out) == [[1, 0, 0]]
+        image = products.apply(one_channel(one), one_channel(one), own)
+        assert fractions(*(part[0] for part in image)) == [[1]]
+        factors = np.full(3, 0.5), np.ones(3, dtype=np.int64)
+        assert fractions(*elementwise(kernels.scale, one, factors, direction)) == [[1, 0, 0]]
 
 
 def test_no_under_or_overflow_at_a_million_bits():
     big, first = 10**6, np.zeros(1, dtype=np.int64)
     a = np.array([[0.75, 0.625, 0.5]]), np.array([[-big, big, 0]])
     b = np.array([[0.875, 0.0, 0.75]]), np.array([[big, 0, -big]])
-    out = empty(1, 3)
-    kernels.convolve(*a, first, *b, first, np.zeros(1), *out)
+    exactly = np.zeros(1)
+    out = tuple(x[0] for x in products.convolve(one_channel(a), first, one_channel(b), first, exactly))
     low, sizes = fractions(*out)[0], out[1][0].tolist()
     # 0.75 * 0.875; 0.625 * 0.875 * 2**(2 big); 0.5 * 0.875 * 2**big, the other product lies 3 * big bits below
     assert low[0] == Fraction(21, 32) and out[0][0, 1] == 35 / 64 and out[0][0, 2] == 0.875
     assert sizes == [0, 2 * big, big - 1]
-    out = empty(1, 1)
-    kernels.apply(*a, *b, np.zeros(1), *out)
-    assert exact(out[0][0, 0], out[1][0, 0]) == Fraction(21, 32)
-    for product, m, e in ((True, [21 / 32, 0.0, 0.75], [0, 0, -big - 1]), (False, [0.875, 0.625, 0.5], [big, big, 0])):
-        out = empty(1, 3)
-        kernels.combine(*a, *b, product, np.zeros(1), *out)
-        assert (out[0][0].tolist(), out[1][0].tolist()) == (m, e)
+    final = products.last(one_channel(a), first, one_channel(b), first, exactly)
+    assert (final[0][0, 0], final[1][0, 0]) == (out[0][0, 2], sizes[2])
+    image = products.apply(one_channel(a), one_channel(b), exactly)
+    assert exact(image[0][0, 0, 0], image[1][0, 0, 0]) == Fraction(21, 32)
+    total = elementwise(kernels.add, a, one_channel(b), 0.0)
+    assert (total[0][0].tolist(), total[1][0].tolist()) == ([0.875, 0.625, 0.5], [big, big, 0])
+    factors = np.array([0.875, 0.5, 0.75]), np.array([big, 0, -big])
+    scaled = elementwise(kernels.scale, a, factors, 0.0)
+    assert (scaled[0][0].tolist(), scaled[1][0].tolist()) == ([21 / 32, 0.625, 0.75], [0, big - 1, -big - 1])
 
 
 def leaf(dim, degrees, size):
@@ -217,18 +246,18 @@ def test_majorant_bounds_this_and_all_higher_moments(dim, size):
             assert all(later <= earlier + 1e-12 for earlier, later in zip(logs, logs[1:])), r
 
 
-@pytest.mark.parametrize("slope, spread", [(0, 4), (-40, 30), (0, 3000)])
-def test_dropped_bounds_the_cut_part_of_a_product(slope, spread):
+@pytest.mark.parametrize("spread", [2, 40, 3000])
+def test_majorants_are_narrowed_to_the_largest_later_moment(spread):
     rng = random.Random(spread)
-    size = 13
-    (fm, xm), (fe, xe) = rows(rng, 2, size, slope, spread)
-    (f, x), total, tail = fractions([fm, xm], [fe, xe]), Fraction(7, 2**9), Fraction(5, 2**11)
-    expected = total + sum(f[i] * (tail + sum(x[size - i :])) for i in range(size))
-    value = exact(*kernels.dropped(fm, fe, xm, xe, 5 / 8, -8, 7 / 8, -6))
-    assert expected <= value <= expected * (1 + 200 * UNIT)
-
-
-def test_running_minimum_of_scaled_numbers():
-    m, e = np.array([[0.5, 0.75, 0.5, 0.9, 0.6]]), np.array([[3, 3, 2, 2, -7]])
-    kernels.running_minimum(m, e)
-    assert fractions(m, e) == [[4, 4, 2, 2, exact(0.6, -7)]]
+    upper, majorant = rows(rng, 5, 12, -3, spread, zeros=0.1), rows(rng, 5, 12, 1, spread, zeros=0.0)
+    (moments, before), factorials = (fractions(*pair) for pair in (upper, majorant)), [Fraction(1)]
+    for n in range(1, 12):
+        factorials.append(factorials[-1] * n)
+    narrowed = tuple(part.copy() for part in majorant)
+    kernels.tighten(*upper, *narrowed)
+    for u, m, found in zip(moments, before, fractions(*narrowed)):
+        bound = m[-1] * factorials[-1]
+        assert found[-1] == m[-1]
+        for n in range(10, -1, -1):
+            bound = min(m[n] * factorials[n], max(u[n] * factorials[n], bound))
+            assert bound <= found[n] * factorials[n] <= bound * (1 + 100 * UNIT)

@@ -3,15 +3,9 @@
 A row is a pair of arrays: ``mantissa`` (float64, in [1/2, 1), or 0 for an exact zero) and ``exponent`` (int64); its
 elements are ``mantissa * 2**exponent``.  Nothing under- or overflows, whatever the degree and the dimension.
 
-Where the elements of a row, after multiplication by a power ``2**(slope * n)`` of the index, fit into the range of a
-float64, sums of products run over plain numbers; otherwise each sum is scaled by its own largest term.  All terms are
-non-negative, so a sum of ``n`` products carries at most ``n + 1`` roundings, relative to itself, and one that runs in
-blocks of ``b`` terms at most ``b + n / b + 2``.  Results are moved by that number in a given direction: with -1 they are
-lower bounds of the exact value of the operation on its operands, with 1 upper bounds.  A product with a power of two
-(mantissa 1/2) is exact and stays so: the moment of order zero is 1, and the many inactive children of a node must not
-add roundings.
-
-Batches have the shape ``(channels, rows, n)``; ``directions`` are those of the channels.
+Batches have the shape ``(channels, rows, n)``; ``directions`` say which way the results of a channel are rounded: with
+-1 they are lower bounds, with 1 upper bounds.  The kernels are many and small, each a loop or two, because each is
+compiled on its own when it is first needed; what they are parts of is in `eigenspace.rings.products`.
 """
 
 import math
@@ -20,87 +14,71 @@ import numpy as np
 from numba import njit
 
 _UNIT = 2.0**-53
-# plain numbers of a fast path stay within 2**(+-_CENTRE) so that products of two neither over- nor underflow
-_CENTRE = 480
-_ROW_SPAN = 1400
-_PAIR_SPAN = 1900
-# sums run in blocks: the roundings that one term meets are those of its block and those between blocks
+# terms of a block of a sum: the roundings that one term meets are those of its block and those between blocks
 _BLOCK = 32
 # sums that run side by side
 _WIDTH = 8
+# beyond all exponents
+_FAR = 1 << 60
 # a positive normal float64 as an integer: the bits below the exponent, and the exponent of numbers in [1/2, 1)
 _FRACTION = (1 << 52) - 1
 _HALF = 1022 << 52
 
 
 @njit(cache=True)
-def _tilt(am, ae, bm, be):
-    """The slope that levels the rows of two batches best, all together: from their first to their last elements."""
-    total = 0
-    weight = 0
-    for m, e in ((am, ae), (bm, be)):
-        channels, rows, size = m.shape
-        for channel in range(channels):
-            for r in range(rows):
-                first, final = 0, size - 1
-                while first < final and m[channel, r, first] == 0.0:
-                    first += 1
-                while final > first and m[channel, r, final] == 0.0:
-                    final -= 1
-                total += e[channel, r, final] - e[channel, r, first]
-                weight += final - first
-    return -int(round(total / weight)) if weight > 0 else 0
+def plain(m, e, slope, centre, reach, out, tops, spans):
+    """Rows as plain numbers after a tilt: the largest exponents become ``centre``.
 
-
-@njit(cache=True)
-def _plain(m, e, slope):
-    """Rows as plain numbers after a tilt, their largest exponents, and how far the exponents reach (-1: a zero row).
-
-    Rows that reach too far are left out; sums over them are scaled one by one.
+    ``tops``: the largest exponents; ``spans``: how far the exponents reach, -1 for a zero row.  Rows that reach as far
+    as ``reach`` are left zero.
     """
-    rows, size = m.shape
-    out = np.zeros((rows, size))
-    tops = np.zeros(rows, dtype=np.int64)
-    spans = np.zeros(rows, dtype=np.int64)
-    bits, found = m.view(np.int64), out.view(np.int64)
-    for r in range(rows):
-        top = -(1 << 60)
-        low = 1 << 60
-        for i in range(size):
-            k = e[r, i] + slope * i
-            there = bits[r, i] != 0
-            top = max(top, k) if there else top
-            low = min(low, k) if there else low
-        tops[r] = top
-        spans[r] = max(top - low, -1)
-        if 0 <= spans[r] < _ROW_SPAN:
+    channels, rows, size = m.shape
+    bits = m.view(np.int64)
+    found = out.view(np.int64)
+    for channel in range(channels):
+        for r in range(rows):
+            top = -_FAR
+            low = _FAR
+            for i in range(size):
+                k = e[channel, r, i] + slope * i
+                if bits[channel, r, i] != 0:
+                    top = k if k > top else top
+                    low = k if k < low else low
+            span = top - low if top >= low else -1
+            top = top if top >= low else 0
+            tops[channel, r] = top
+            spans[channel, r] = span
+            fits = 0 <= span < reach
             for i in range(size):
                 # the exponent is added to that of the mantissa
-                moved = bits[r, i] + ((e[r, i] + slope * i - top + _CENTRE) << 52)
-                found[r, i] = moved if bits[r, i] != 0 else 0
-    return out, tops, spans
+                moved = bits[channel, r, i] + ((e[channel, r, i] + slope * i - top + centre) << 52)
+                found[channel, r, i] = moved if fits and bits[channel, r, i] != 0 else 0
 
 
 @njit(cache=True)
-def _fits(span_a, span_b):
-    """Whether all products of the elements of two rows stay in the normal range."""
-    return span_a < _ROW_SPAN and span_b < _ROW_SPAN and span_a + span_b < _PAIR_SPAN
-
-
-@njit(cache=True)
-def _roundings(terms):
-    """Bound of the roundings of a blocked sum of products: the product, two levels of sums, and the final scaling."""
-    return min(terms, _BLOCK + terms // _BLOCK + 1) + 4
+def split(values, tops, slope, exponents):
+    """Plain numbers (0, or positive and normal) as mantissas, in place, and exponents: ``tops + slope * n`` added."""
+    channels, rows, size = values.shape
+    bits = values.view(np.int64)
+    for channel in range(channels):
+        for r in range(rows):
+            top = tops[channel, r] - 1022
+            for n in range(size):
+                x = bits[channel, r, n]
+                bits[channel, r, n] = (x & _FRACTION) | _HALF if x != 0 else 0
+                exponents[channel, r, n] = (x >> 52) + top + slope * n if x != 0 else 0
 
 
 @njit(cache=True, fastmath={"contract"})
-def _sums(a, stop, flat, base, step, out):
-    """``out[j] = sum_k a[k] * flat[base + step * k + j]`` for ``k < stop`` and ``j < _WIDTH``, in blocks."""
+def _sums(a, stop, flat, base, step, out, at):
+    """``out[at + j] = sum_k a[k] * flat[base + step * k + j]`` for ``k < stop`` and ``j < 8``, in blocks."""
     t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
     for start in range(0, stop, _BLOCK):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-        for k in range(start, min(start + _BLOCK, stop)):
-            x, i = a[k], base + step * k
+        end = start + _BLOCK
+        for k in range(start, end if end < stop else stop):
+            x = a[k]
+            i = base + step * k
             s0 += x * flat[i]
             s1 += x * flat[i + 1]
             s2 += x * flat[i + 2]
@@ -117,179 +95,82 @@ def _sums(a, stop, flat, base, step, out):
         t5 += s5
         t6 += s6
         t7 += s7
-    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = t0, t1, t2, t3, t4, t5, t6, t7
+    out[at] = t0
+    out[at + 1] = t1
+    out[at + 2] = t2
+    out[at + 3] = t3
+    out[at + 4] = t4
+    out[at + 5] = t5
+    out[at + 6] = t6
+    out[at + 7] = t7
 
 
 @njit(cache=True)
-def _split(bits, scale, slope, om, oe):
-    """A row of plain numbers (0, or normal) as mantissas and exponents, ``scale + slope * n`` added to these.
-
-    ``bits`` and ``om`` are the integers that hold the bits of float64 numbers.
-    """
-    for n in range(om.size):
-        there = bits[n] != 0
-        om[n] = (bits[n] & _FRACTION) | _HALF if there else 0
-        oe[n] = (bits[n] >> 52) - 1022 + scale + slope * n if there else 0
-
-
-@njit(cache=True)
-def _scaled_product_sum(am, ae, bm, be, start, stop, shift):
-    """Sum of ``a[i] * b[shift - i]`` (``shift >= 0``) or ``a[i] * b[i]`` (``shift < 0``), scaled by the largest."""
-    top = 0
-    found = False
-    for i in range(start, stop):
-        j = shift - i if shift >= 0 else i
-        if am[i] != 0.0 and bm[j] != 0.0:
-            k = ae[i] + be[j]
-            if not found or k > top:
-                top = k
-                found = True
-    if not found:
-        return 0.0, 0
-    total = 0.0
-    for begin in range(start, stop, _BLOCK):
-        partial = 0.0
-        for i in range(begin, min(begin + _BLOCK, stop)):
-            j = shift - i if shift >= 0 else i
-            if am[i] != 0.0 and bm[j] != 0.0:
-                k = ae[i] + be[j] - top
-                if k > -1000:
-                    partial += math.ldexp(am[i] * bm[j], k)
-        total += partial
-    return total, top
-
-
-@njit(cache=True)
-def convolve(am, ae, ia, bm, be, ib, directions, om, oe):
-    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` for every pair ``c``.
-
-    One tilt for all rows: each is brought into the range of a float64 once, however many pairs it is part of.
-    Cost: ``O(pairs * n**2)``.
-    """
-    channels, count, size = om.shape
-    slope = _tilt(am, ae, bm, be)
-    line = np.empty((size + _WIDTH - 1) // _WIDTH * _WIDTH)
+def convolve(a, ia, b, ib, out):
+    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` of plain rows.  Cost: ``O(pairs * n**2)``."""
+    channels, count, size = out.shape
+    width = (size + _WIDTH - 1) // _WIDTH * _WIDTH
+    line = np.empty(width)
     # zeros in front of a row, for indices below 0, and behind it
-    padded = np.zeros(line.size + _WIDTH)
-    bits, out = line.view(np.int64), om.view(np.int64)
+    padded = np.empty(width + _WIDTH)
+    for n in range(width + _WIDTH):
+        padded[n] = 0.0
+    back = -1
     for channel in range(channels):
-        plain_a, top_a, span_a = _plain(am[channel], ae[channel], slope)
-        plain_b, top_b, span_b = _plain(bm[channel], be[channel], slope)
         for c in range(count):
-            i, j = ia[c], ib[c]
-            om[channel, c] = 0.0
-            oe[channel, c] = 0
-            if span_a[i] < 0 or span_b[j] < 0:
-                continue
-            # a product with 1 at its start is exact there
-            exact = am[channel, i, 0] == 0.5 or bm[channel, j, 0] == 0.5
-            if not _fits(span_a[i], span_b[j]):
-                for n in range(size):
-                    value, scale = _scaled_product_sum(
-                        am[channel, i], ae[channel, i], bm[channel, j], be[channel, j], 0, n + 1, n
-                    )
-                    if value != 0.0:
-                        if n > 0 or not exact:
-                            value *= 1.0 + directions[channel] * _roundings(n + 1) * _UNIT
-                        om[channel, c, n], k = math.frexp(value)
-                        oe[channel, c, n] = k + scale
-                continue
-            padded[_WIDTH : _WIDTH + size] = plain_b[j]
+            i = ia[c]
+            j = ib[c]
+            for n in range(size):
+                padded[_WIDTH + n] = b[channel, j, n]
             for n in range(0, size, _WIDTH):
-                _sums(plain_a[i], min(n + _WIDTH, size), padded, _WIDTH + n, -1, line[n : n + _WIDTH])
-            for n in range(1 if exact else 0, size):
-                line[n] *= 1.0 + directions[channel] * _roundings(n + 1) * _UNIT
-            _split(bits, top_a[i] + top_b[j] - 2 * _CENTRE, -slope, out[channel, c], oe[channel, c])
+                stop = n + _WIDTH
+                _sums(a[channel, i], stop if stop < size else size, padded, stop, back, line, n)
+            for n in range(size):
+                out[channel, c, n] = line[n]
 
 
 @njit(cache=True)
-def last(am, ae, ia, bm, be, ib, directions, om, oe):
-    """``out[c] = sum_i a[ia[c], i] * b[ib[c], N - i]``, ``N`` the last index: the last elements of `convolve`.
-
-    Cost: ``O((rows + pairs) * n)``.
-    """
-    channels, count = om.shape
-    size = am.shape[2]
-    slope = _tilt(am, ae, bm, be)
+def images(f, x, out):
+    """``out[c, j] = sum_n f[j, n] * x[c, n]`` of plain rows.  Cost: ``O(rows * f.size)``."""
+    channels, count, rows = out.shape
+    size = x.shape[2]
+    width = (rows + _WIDTH - 1) // _WIDTH * _WIDTH
+    line = np.empty(width)
+    turned = np.empty(size * width)
+    for n in range(size * width):
+        turned[n] = 0.0
     for channel in range(channels):
-        plain_a, top_a, span_a = _plain(am[channel], ae[channel], slope)
-        plain_b, top_b, span_b = _plain(bm[channel], be[channel], slope)
-        turned = np.ascontiguousarray(plain_b[:, ::-1])
-        factor = 1.0 + directions[channel] * _roundings(size) * _UNIT
+        for j in range(rows):
+            for n in range(size):
+                turned[n * width + j] = f[channel, j, n]
         for c in range(count):
-            i, j = ia[c], ib[c]
-            value, scale = 0.0, 0
-            if span_a[i] >= 0 and span_b[j] >= 0:
-                if _fits(span_a[i], span_b[j]):
-                    value = _dot(plain_a[i], turned[j])
-                    scale = top_a[i] + top_b[j] - 2 * _CENTRE - slope * (size - 1)
-                else:
-                    value, scale = _scaled_product_sum(
-                        am[channel, i], ae[channel, i], bm[channel, j], be[channel, j], 0, size, size - 1
-                    )
-            om[channel, c], k = math.frexp(value * factor)
-            oe[channel, c] = k + scale if value != 0.0 else 0
+            for j in range(0, rows, _WIDTH):
+                _sums(x[channel, c], size, turned, j, width, line, j)
+            for j in range(rows):
+                out[channel, c, j] = line[j]
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _block_dot(x, y, start, stop):
+def _turned_dot(x, y, start, stop):
     total = 0.0
+    final = y.size - 1
     for i in range(start, stop):
-        total += x[i] * y[i]
+        total += x[i] * y[final - i]
     return total
 
 
 @njit(cache=True)
-def _dot(x, y):
-    total = 0.0
-    for start in range(0, x.size, _BLOCK):
-        total += _block_dot(x, y, start, min(start + _BLOCK, x.size))
-    return total
-
-
-@njit(cache=True)
-def apply(fm, fe, xm, xe, directions, om, oe):
-    """``out[c, j] = sum_n f[j, n] * x[c, n]``; the last channel of ``f`` serves all further ones of ``x``.
-
-    Cost: ``O(rows * f.size)``.
-    """
-    channels, count, rows = om.shape
-    size = xm.shape[2]
-    width = (rows + _WIDTH - 1) // _WIDTH * _WIDTH
-    turned = np.zeros(size * width)
-    line = np.empty(width)
-    factors = np.empty(rows)
-    bits, out = line.view(np.int64), om.view(np.int64)
+def last(a, ia, b, ib, out):
+    """``out[c] = sum_i a[ia[c], i] * b[ib[c], N - i]`` of plain rows, ``N`` the last index."""
+    channels, count = out.shape
+    size = a.shape[2]
     for channel in range(channels):
-        own = min(channel, fm.shape[0] - 1)
-        plain_f, top_f, span_f = _plain(fm[own], fe[own], 0)
-        plain_x, top_x, span_x = _plain(xm[channel], xe[channel], 0)
-        for j in range(rows):
-            terms = 0
-            exact = False
-            for n in range(size):
-                turned[n * width + j] = plain_f[j, n]
-                terms += fm[own, j, n] != 0.0
-                exact = exact or fm[own, j, n] == 0.5
-            # one product with a power of two is exact
-            factors[j] = 1.0
-            if terms > 1 or not exact:
-                factors[j] += directions[channel] * _roundings(terms) * _UNIT
         for c in range(count):
-            for j in range(0, rows, _WIDTH):
-                _sums(plain_x[c], size, turned, j, width, line[j : j + _WIDTH])
-            for j in range(rows):
-                line[j] *= factors[j]
-            _split(bits, top_x[c] - 2 * _CENTRE, 0, out[channel, c], oe[channel, c])
-            for j in range(rows):
-                if om[channel, c, j] != 0.0:
-                    oe[channel, c, j] += top_f[j]
-                if span_x[c] >= 0 and span_f[j] >= 0 and not _fits(span_x[c], span_f[j]):
-                    value, scale = _scaled_product_sum(
-                        fm[own, j], fe[own, j], xm[channel, c], xe[channel, c], 0, size, -1
-                    )
-                    om[channel, c, j], k = math.frexp(value * factors[j])
-                    oe[channel, c, j] = k + scale if value != 0.0 else 0
+            value = 0.0
+            for start in range(0, size, _BLOCK):
+                end = start + _BLOCK
+                value += _turned_dot(a[channel, ia[c]], b[channel, ib[c]], start, end if end < size else size)
+            out[channel, c] = value
 
 
 @njit(cache=True)
@@ -332,47 +213,14 @@ def add(am, ae, bm, be, directions, om, oe):
                 if y != 0.0:
                     # far below, a summand only rounds; the sum lies between 1/2, but for roundings, and 2
                     value = (x + math.ldexp(y, max(j - i, -1000))) * step
-                    if value >= 1.0:
+                    while value >= 1.0:
                         value *= 0.5
                         k += 1
-                    elif value < 0.5:
+                    if value < 0.5:
                         value *= 2.0
                         k -= 1
                 om[channel, c, n] = value
                 oe[channel, c, n] = k if value != 0.0 else 0
-
-
-@njit(cache=True)
-def dropped(fm, fe, xm, xe, tail_m, tail_e, total_m, total_e):
-    """Upper bound of what the product of two cut series loses beyond their common order.
-
-    ``f`` has the sum ``total`` of its dropped coefficients times the sum of all of ``x`` already in ``total``; the
-    dropped coefficients of ``x`` sum to ``tail``.  Adds ``sum_i f[i] * (tail + sum_{k > order - i} x[k])``.
-    """
-    size = fm.size
-    beyond_m = np.empty(size)
-    beyond_e = np.empty(size, dtype=np.int64)
-    value, scale = tail_m, tail_e
-    for k in range(size - 1, -1, -1):
-        beyond_m[k] = value
-        beyond_e[k] = scale
-        value, scale = _plus(value, scale, xm[k], xe[k])
-    value, scale = _scaled_product_sum(fm, fe, beyond_m, beyond_e, 0, size, size - 1)
-    value, k = math.frexp(value * (1.0 + (size + 6) * _UNIT))
-    return _plus(value, k + scale, total_m, total_e)
-
-
-@njit(cache=True)
-def _plus(am, ae, bm, be):
-    """Sum of two non-negative scaled numbers, rounded up."""
-    if am == 0.0:
-        return bm, be
-    if bm == 0.0:
-        return am, ae
-    top = max(ae, be)
-    value = math.ldexp(am, max(ae - top, -2000)) + math.ldexp(bm, max(be - top, -2000))
-    value, k = math.frexp(value * (1.0 + 4 * _UNIT))
-    return value, top + k
 
 
 @njit(cache=True)

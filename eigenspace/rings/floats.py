@@ -10,8 +10,9 @@ import numpy as np
 
 from .._constants import ball
 from .._flint import precision, scaled, scaled_ball, scaled_ratio
+from . import products
+from .products import UNIT
 
-UNIT = 2.0**-53
 #: binary exponent of the smallest float64 with all its digits
 _LEAST_EXPONENT = -1021
 #: bits of a factor before it is rounded
@@ -189,12 +190,9 @@ class FloatRing:
 
         Cost: ``O(len(ia) * size**2)``.
         """
-        from .._kernels import rows as kernels
-
-        ia, ib, size = _integers(ia), _integers(ib), min(a.size, b.size)
-        out = _empty((3, ia.size, size))
-        kernels.convolve(*_parts(a, size), ia, *_parts(b, size), ib, _DIRECTIONS, *out)
-        return Rows(*out, a.estimated or b.estimated)
+        size = min(a.size, b.size)
+        found = products.convolve(_parts(a, size), _integers(ia), _parts(b, size), _integers(ib), _DIRECTIONS)
+        return Rows(*found, a.estimated or b.estimated)
 
     def add(self, a: Rows, b: Rows) -> Rows:
         """Elementwise sum."""
@@ -231,15 +229,12 @@ class FloatRing:
         drop enters as the sum of the dropped coefficients times the last majorant.  Cost:
         ``O(classes * rows * order)``.
         """
-        from .._kernels import rows as kernels
-
         total = None
         for matrix, rows in parts:
-            _, height, size = matrix.mantissa.shape
+            size = matrix.mantissa.shape[2]
             rows = self._scale(_cut(rows, size), _factorials(size, False))
-            out = _empty((3, len(rows), height))
-            kernels.apply(matrix.mantissa, matrix.exponent, *_parts(rows, size), _DIRECTIONS, *out)
-            image = Rows(*out, rows.estimated)
+            own = products.apply((matrix.mantissa, matrix.exponent), _parts(rows, size), _DIRECTIONS)
+            image = Rows(*own, rows.estimated)
             last_m = rows.mantissa[MAJORANT, :, -1:] * matrix.tail_mantissa * (1 + 4 * UNIT)
             last_e = rows.exponent[MAJORANT, :, -1:] + matrix.tail_exponent
             zero = np.zeros_like(last_m)
@@ -265,12 +260,8 @@ class FloatRing:
 
         Cost: ``O(len(ia) * size)``.
         """
-        from .._kernels import rows as kernels
-
-        ia, ib = _integers(ia), _integers(ib)
-        out = _empty((3, ia.size))
-        kernels.last(*_parts(a, a.size), ia, *_parts(b, b.size), ib, _DIRECTIONS, *out)
-        return Rows(*(part[:, :, None] for part in out), a.estimated or b.estimated)
+        found = products.last(_parts(a, a.size), _integers(ia), _parts(b, b.size), _integers(ib), _DIRECTIONS)
+        return Rows(*(part[:, :, None] for part in found), a.estimated or b.estimated)
 
     def enclosed(self, a: Rows) -> Rows:
         """What functionals made of rows, with what they drop in the upper bounds."""
@@ -304,8 +295,6 @@ class FloatRing:
         ``sums`` are three balls: what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``;
         all coefficients of ``f`` sum to 1.  Cost: one product of series per row.
         """
-        from .._kernels import rows as kernels
-
         size = len(f)
         mantissa, exponent = _empty((2, rows, size))
         (factor_m, base_m), (factor_e, base_e) = _from_balls([f, base])
@@ -313,22 +302,21 @@ class FloatRing:
         # a power of two (the coefficient 1 of f**0) is exact
         factor_m, factor_e = _frexp(np.where(factor_m == 0.5, 0.5, factor_m * spread), factor_e)
         mantissa[:, 0], exponent[:, 0] = _frexp(np.where(base_m == 0.5, 0.5, base_m * spread), base_e)
-        (drop_m, tail_m, total_m), (drop_e, tail_e, total_e) = (a[0] for a in _from_balls([[s.upper() for s in sums]]))
-        lost = drop_m * total_m * (1 + 16 * UNIT), drop_e + total_e
-        tails = [(tail_m * (1 + 4 * UNIT), tail_e)]
-        one = np.zeros(1, dtype=np.int64)
+        drop, tail, total = (_ceiling(*scaled_ball(x.upper())) * (1 + 4 * UNIT) for x in sums)
+        factor, tails, one = _ceiling(factor_m[1], factor_e[1]), [tail], np.zeros(1, dtype=np.int64)
         for j in range(1, rows):
-            before = mantissa[:, j - 1].copy(), exponent[:, j - 1].copy()
-            tails.append(kernels.dropped(factor_m[1], factor_e[1], before[0][1], before[1][1], *tails[-1], *lost))
+            before = mantissa[:, j - 1], exponent[:, j - 1]
+            # what the row lost, what the factor carries beyond the end, and what the factor lost itself
+            beyond = tails[-1] + np.concatenate([[0.0], np.cumsum(_ceiling(before[0][1], before[1][1])[:0:-1])])
+            tails.append((factor @ beyond + drop * total) * (1 + (2 * size + 8) * UNIT))
             out = factor_m, factor_e
             if j > 1 or (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
-                out = _empty((2, 1, size))
-                left, right = ((m[:, None], e[:, None]) for m, e in ((factor_m, factor_e), before))
-                kernels.convolve(*left, one, *right, one, _DIRECTIONS[:2], *out)
-                out = out[0][:, 0], out[1][:, 0]
+                left, right = (tuple(part[:, None] for part in pair) for pair in ((factor_m, factor_e), before))
+                found = products.convolve(left, one, tuple(map(np.ascontiguousarray, right)), one, _DIRECTIONS[:2])
+                out = tuple(part[:, 0] for part in found)
             mantissa[:, j], exponent[:, j] = out
-        tail_m, tail_e = (np.array(column) for column in zip(*tails))
-        return Matrix(mantissa, exponent, tail_m, tail_e)
+        tail_m, tail_e = np.frexp(tails)
+        return Matrix(mantissa, exponent, tail_m, tail_e.astype(np.int64))
 
     def rows_from_rule(self, table, majorants, log2_errors: np.ndarray, nonnegative: bool, peak: float) -> Rows:
         """Rows from balls of moments ``E[S^j ...]`` by a rule, and the binary logarithms of its absolute errors."""
@@ -433,6 +421,11 @@ def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
 def _frexp(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
     mantissa, shift = np.frexp(mantissa)
     return mantissa, np.where(mantissa == 0, 0, exponent + shift)
+
+
+def _ceiling(mantissa, exponent) -> np.ndarray:
+    """Numbers as float64, not below them: those that are too small for one are raised."""
+    return np.ldexp(mantissa, np.maximum(exponent, -900))
 
 
 def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:

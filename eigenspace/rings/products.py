@@ -1,0 +1,157 @@
+"""Sums of products of scaled rows, in batches: where the float ring spends its time.
+
+A batch is a pair of arrays ``(mantissa, exponent)`` of shape ``(channels, rows, n)``, see `eigenspace._kernels.rows`.  A
+tilt ``2**(slope * n)``, the same for all rows of an operation, brings them into the range of a float64 once, however
+many pairs they are part of; then the sums run over plain numbers.  A pair of rows that does not fit into that range is
+summed term by term instead, each sum scaled by its largest term.
+
+All terms are non-negative.  A sum of ``n`` products therefore carries at most ``n + 1`` roundings relative to itself,
+and one that runs in blocks of ``b`` terms at most ``b + n / b + 2``.  Results are moved by that number of units in the
+direction of their channel: with -1 they are lower bounds of the exact value of the operation on its operands, with 1
+upper bounds.  A product with a power of two (mantissa 1/2) is exact and stays so: the moment of order zero is 1, and
+the many inactive children of a node must not add roundings.
+"""
+
+import numpy as np
+
+UNIT = 2.0**-53
+#: plain numbers stay within 2**(+-_CENTRE) so that products of two neither over- nor underflow
+_CENTRE = 480
+_ROW_SPAN, _PAIR_SPAN = 1400, 1900
+#: terms of a block of a sum
+_BLOCK = 32
+
+
+def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndarray) -> tuple:
+    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` for every pair ``c``.  Cost: ``O(pairs * n**2)``."""
+    from .._kernels import rows as kernels
+
+    slope, size = _tilt(a, b), a[0].shape[2]
+    left, right = _Plain.of(a, slope), _Plain.of(b, slope)
+    values = np.empty((len(directions), ia.size, size))
+    kernels.convolve(left.values, ia, right.values, ib, values)
+    # a product with 1 at its start is exact there
+    exact = (a[0][:, ia, 0] == 0.5) | (b[0][:, ib, 0] == 0.5)
+    first = values[:, :, 0].copy()
+    factors = 1.0 + directions[:, None] * _roundings(np.arange(1, size + 1)) * UNIT
+    values *= factors[:, None, :]
+    values[:, :, 0] = np.where(exact, first, values[:, :, 0])
+    exponents = np.empty(values.shape, dtype=np.int64)
+    kernels.split(values, left.tops[:, ia] + right.tops[:, ib] - 2 * _CENTRE, -slope, exponents)
+    for channel, c in _misfits(left.spans[:, ia], right.spans[:, ib]):
+        rows = _row(a, channel, ia[c]), _row(b, channel, ib[c])
+        for n in range(size):
+            factor = 1.0 if n == 0 and exact[channel, c] else factors[channel, n]
+            pair = _scaled_sum(*(tuple(part[: n + 1] for part in row) for row in rows), factor)
+            values[channel, c, n], exponents[channel, c, n] = pair
+    return values, exponents
+
+
+def last(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndarray) -> tuple:
+    """The last element of every row of `convolve` alone.  Cost: ``O((rows + pairs) * n)``."""
+    from .._kernels import rows as kernels
+
+    slope, size = _tilt(a, b), a[0].shape[2]
+    left, right = _Plain.of(a, slope), _Plain.of(b, slope)
+    values = np.empty((len(directions), ia.size))
+    kernels.last(left.values, ia, right.values, ib, values)
+    factors = 1.0 + directions * _roundings(size) * UNIT
+    values, exponents = np.frexp(values * factors[:, None])
+    shift = left.tops[:, ia] + right.tops[:, ib] - 2 * _CENTRE - slope * (size - 1)
+    exponents = np.where(values == 0, 0, exponents + shift)
+    for channel, c in _misfits(left.spans[:, ia], right.spans[:, ib]):
+        rows = _row(a, channel, ia[c]), _row(b, channel, ib[c])
+        values[channel, c], exponents[channel, c] = _scaled_sum(*rows, factors[channel])
+    return values, exponents
+
+
+def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
+    """``out[c, j] = sum_n f[j, n] * x[c, n]``; the last channel of ``f`` serves all further ones of ``x``.
+
+    Cost: ``O(rows * f.size)``.
+    """
+    from .._kernels import rows as kernels
+
+    own = np.minimum(np.arange(len(directions)), f[0].shape[0] - 1)
+    left, right = _Plain.of(tuple(part[own] for part in f), 0), _Plain.of(x, 0)
+    values = np.empty((*right.values.shape[:2], left.values.shape[1]))
+    kernels.images(left.values, right.values, values)
+    terms, powers = np.count_nonzero(f[0], axis=2)[own], (f[0] == 0.5).any(axis=2)[own]
+    # one product with a power of two is exact
+    units = np.where((terms > 1) | ~powers, _roundings(terms), 0)
+    factors = 1.0 + directions[:, None] * units * UNIT
+    values *= factors[:, None, :]
+    exponents = np.empty(values.shape, dtype=np.int64)
+    kernels.split(values, right.tops - 2 * _CENTRE, 0, exponents)
+    exponents += np.where(values == 0, 0, left.tops[:, None, :])
+    misfits = _misfits(right.spans[:, :, None], left.spans[:, None, :])
+    for channel, c, j in misfits:
+        rows = _row(f, own[channel], j), tuple(part[::-1] for part in _row(x, channel, c))
+        values[channel, c, j], exponents[channel, c, j] = _scaled_sum(*rows, factors[channel, j])
+    return values, exponents
+
+
+class _Plain:
+    """The rows of a batch as plain numbers after a tilt: zeros where a row does not fit.
+
+    ``tops`` are the largest exponents, ``spans`` how far the exponents reach, -1 for a zero row.
+    """
+
+    def __init__(self, values: np.ndarray, tops: np.ndarray, spans: np.ndarray):
+        self.values, self.tops, self.spans = values, tops, spans
+
+    @classmethod
+    def of(cls, a: tuple, slope: int) -> "_Plain":
+        """The rows of a batch."""
+        from .._kernels import rows as kernels
+
+        shape = a[0].shape
+        values, tops, spans = np.empty(shape), np.empty(shape[:2], np.int64), np.empty(shape[:2], np.int64)
+        kernels.plain(*a, slope, _CENTRE, _ROW_SPAN, values, tops, spans)
+        return cls(values, tops, spans)
+
+
+def _tilt(a: tuple, b: tuple) -> int:
+    """The slope that levels the rows of two batches best, all together: from their first to their last elements."""
+    rise = run = 0
+    for mantissa, exponent in (a, b):
+        there = mantissa != 0
+        size = there.shape[2]
+        first, final = there.argmax(axis=2), size - 1 - there[:, :, ::-1].argmax(axis=2)
+        ends = (np.take_along_axis(exponent, at[:, :, None], axis=2) for at in (final, first))
+        apart = final - first
+        # of a zero row all exponents are zero
+        rise += int(np.subtract(*ends).sum())
+        run += int(apart.sum())
+    return -round(rise / run) if run else 0
+
+
+def _misfits(span_a: np.ndarray, span_b: np.ndarray) -> np.ndarray:
+    """Where a product of elements of two rows may leave the normal range."""
+    most = max(int(span_a.max(initial=-1)), 0) + max(int(span_b.max(initial=-1)), 0)
+    if most < _ROW_SPAN:
+        return np.empty((0, 2), dtype=np.int64)
+    fits = (span_a < _ROW_SPAN) & (span_b < _ROW_SPAN) & (span_a + span_b < _PAIR_SPAN)
+    return np.argwhere(~fits & (span_a >= 0) & (span_b >= 0))
+
+
+def _row(a: tuple, channel: int, index: int) -> tuple:
+    return tuple(part[channel, index] for part in a)
+
+
+def _scaled_sum(a: tuple, b: tuple, factor: float) -> tuple[float, int]:
+    """The sum of ``a[i] * b[n - i]``, ``n`` the last index, scaled by its largest term, times a factor."""
+    products, exponents = a[0] * b[0][::-1], a[1] + b[1][::-1]
+    there = products != 0
+    if not there.any():
+        return 0.0, 0
+    top = exponents[there].max()
+    terms = np.where(exponents - top > -1000, np.ldexp(products, np.clip(exponents - top, -1000, 0)), 0.0)
+    blocks = np.add.reduceat(np.where(there, terms, 0.0), np.arange(0, terms.size, _BLOCK))
+    value, shift = np.frexp(blocks.sum() * factor)
+    return float(value), int(shift + top)
+
+
+def _roundings(terms):
+    """Bound of the roundings of a blocked sum of products: the product, two levels of sums, and the final scaling."""
+    return np.minimum(terms, _BLOCK + terms // _BLOCK + 1) + 4
