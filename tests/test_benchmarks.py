@@ -66,6 +66,25 @@ def test_kernel_of_the_tree(compare):
         assert np.abs(matrix - es.kernel_function(net, name)(xi))[~np.eye(5, dtype=bool)].max() < 1e-14
 
 
+def test_a_tree_of_two_leaves_by_all_means(compare, monkeypatch):
+    monkeypatch.setattr(compare, "TREES", ((16, (1,), 2, 1), (3, (1, 2), 2, 2)))
+    monkeypatch.setattr(compare, "INPUTS", 300)
+    results = {method: compare.trees(method) for method in compare.TREE_METHODS}
+    ours, quadrature, sampled = (results[method][0] for method in compare.TREE_METHODS)
+    assert ours["classes"] == quadrature["classes"] == sampled["classes"] == 2
+    assert max(ours["errors"]) < 1e-11 and max(quadrature["errors"]) < 1e-13
+    assert 1e-6 < max(sampled["errors"]) < 1
+    rows = compare.tree_rows(results)
+    assert [row[1] for row in rows] == [2, 2, 2, 4] and [row[5] for row in rows] == [2, 2, 0, ""]
+    assert rows[3][4] == len(es.spectrum(es.cnn(3, (1, 2), 2, head="dense"), degree=2))
+
+
+def test_price_and_how_often_it_goes_into_that_of_mpmath(compare):
+    assert compare.price(6.0, [1e-12, 1e-11, 1e-3]) == 3 and compare.price(1.0, [1.0]) == math.inf
+    prices = {"mpmath, 15 digits": math.inf, "mpmath, digits as needed": 3.0, "eigenspace": 0.02, "slow": 6.0}
+    assert [compare.faster(prices, method) for method in prices] == ["–", "1", "150", "0.5"]
+
+
 def test_verdicts(compare):
     truth = ["1.0", "2e-400", "3.0"]
     found = compare.errors(["1.00000000001", "2e-400", "3.1"], truth)
