@@ -3,8 +3,10 @@
 Tests with `huge` in their names take minutes: `make bench SELECT='-k huge'`.
 """
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,20 +60,12 @@ def bench_certified_tree(benchmark):
     benchmark.pedantic(es.spectrum, (NETWORKS[64](), "ntk"), call, warmup_rounds=1, rounds=2)
 
 
-#: On Linux `ru_maxrss` of a process begins at the size of its parent; the kernel's own high-water mark does not.
-PEAK = """
-import resource, sys
-if sys.platform == "linux":
-    with open("/proc/self/status") as status:
-        print(next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024)
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-"""
-
-
 def peak_of(code: str) -> int:
     """Largest resident memory of a process of its own, in bytes."""
-    run = subprocess.run([sys.executable, "-c", code + PEAK], check=True, capture_output=True, text=True)
+    code += "\nfrom measure import peak_memory\nprint(peak_memory())"
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths}
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
     return int(run.stdout)
 
 

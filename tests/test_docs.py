@@ -189,7 +189,7 @@ def test_public_names_are_on_the_api_page(public):
 # --- notebooks ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *(p for p in PAGES if blocks(p, "code-cell"))], ids=name)
 def test_notebook(path, tmp_path, monkeypatch):
     jupytext, nbclient = pytest.importorskip("jupytext"), pytest.importorskip("nbclient")
     pytest.importorskip("matplotlib")

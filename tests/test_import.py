@@ -30,6 +30,19 @@ def test_describing_a_network_compiles_and_draws_nothing():
     assert not set(loaded.split()) & {"numba", "pandas", "matplotlib", "rich", "typer"}
 
 
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_the_program_says_what_it_is_without_arrays(option):
+    code = f"""
+import sys
+from eigenspace.cli import main
+try:
+    main([{option!r}])
+finally:
+    print(*sorted({{"numpy", *{HEAVY!r}}} & set(sys.modules)), sep="\\n")
+"""
+    assert set(fresh(code).splitlines()) & {"numpy", *HEAVY} <= {"rich", "typer"}
+
+
 @pytest.mark.parametrize("name", es.__all__)
 def test_every_public_name_resolves(name):
     assert getattr(es, name) is not None

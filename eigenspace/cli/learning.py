@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import numpy as np
 import typer
 
 import eigenspace as es
@@ -128,6 +127,9 @@ def _read_numbers(option: str, text: str) -> list[float]:
     ends = [words.read_real(word, option, example) for word in text.split(":")]
     if len(ends) != 2 or not 0 < ends[0] < ends[1]:
         raise ValueError(f"{option} takes a range of two positive rising numbers, got {text!r}; use {example}")
+    # the help and the version of the program do without
+    import numpy as np
+
     points = np.geomspace(*ends, _POINTS)
     # samples come in whole numbers
     return (np.unique(points.round()) if option == "--samples" else points).tolist()
