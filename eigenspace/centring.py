@@ -1,13 +1,13 @@
 r"""Kernels around uncorrelated inputs: a change of variables that makes power series short.
 
-A kernel :math:`K = \sum_r \lambda_r \cdots` has its constant part :math:`K_0`, the value where all correlations
-vanish, and what is left has power series without negative coefficients and without constant.  So
+Where all correlations vanish a kernel has the value :math:`K_0`; what is left of it is a power series in the
+correlations without constant and without negative coefficients.  So
 
 .. math:: \hat K = \frac{K - K_0}{1 - K_0}, \qquad
           \hat S = \frac{S - S_0}{1 - S_0} = \sum_v \frac{1 - K_{0,v}}{w\,(1 - S_0)} \hat K_v
 
-(``S`` the mean over ``w`` children) are kernels again, with the value 1 at equal inputs, and a chain of layers takes one
-to the other by a power series without negative coefficients:
+(``S`` the mean over ``w`` children) are kernels again, with the value 1 at equal inputs, and a chain of layers takes
+one to the other by a power series without negative coefficients:
 
 .. math:: \hat f(z) = \frac{f(S_0 + (1 - S_0)\, z) - K_0}{1 - K_0}, \qquad K_0 = f(S_0).
 

@@ -19,10 +19,10 @@ and an activation with triple ``(f, g, h)`` maps them to
     E[K^j P] = \sum_n [z^n] f(z)^j \, E[S^n P], \qquad
     E[T K^j P] = \sum_n [z^n] (g f^j)(z) \, E[S^n P] + \sum_n [z^n] (h f^j)(z) \, E[H S^n P].
 
-Every number here is non-negative.  Numbers that are rounded or cut off run on centred kernels (see `centring`): what
-is called ``K`` here is then :math:`\hat K`, and ``f`` is :math:`\hat f`.
+Every number here is non-negative.  Where series are cut off, the recursion runs on centred kernels (see `centring`):
+what is called ``K`` here is then :math:`\hat K`, and ``f`` is :math:`\hat f`.
 
-At the output one moment is wanted, not all, and most classes end there.  An expectation that is linear in the moments is
+At the output one moment is wanted, not all, and most classes end there.  An expectation that is linear in moments is
 the last coefficient of one more product,
 
 .. math:: \sum_{n \le N} a_n\, E[S^n P] = [x^N]\; A(x) \prod_v M_v(x/w), \qquad

@@ -17,7 +17,7 @@ from .table import BOUNDS
 
 #: truncation orders of the moment recursion, tried in turn until the brackets are as narrow as asked
 _ORDERS = (48, 68, 96, 136, 192, 272, 384)
-#: from how many classes on a sample of so many tells the first order; lower ones are tried too, and which is the largest
+#: from how many classes on a sample of so many tells the first order, these lower ones included, and up to which
 _MANY, _SAMPLE, _LOW_ORDERS, _LARGEST_FIRST = 500, 24, (24, 34), 96
 #: further orders, while few classes are open
 _HIGH_ORDERS = (544, 768)

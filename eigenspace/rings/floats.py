@@ -295,28 +295,21 @@ class FloatRing:
         ``sums`` are three balls: what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``;
         all coefficients of ``f`` sum to 1.  Cost: one product of series per row.
         """
-        size = len(f)
-        mantissa, exponent = _empty((2, rows, size))
         (factor_m, base_m), (factor_e, base_e) = _from_balls([f, base])
-        spread = np.array([[1 - 2 * UNIT], [1 + 2 * UNIT]])
-        # a power of two (the coefficient 1 of f**0) is exact
-        factor_m, factor_e = _frexp(np.where(factor_m == 0.5, 0.5, factor_m * spread), factor_e)
-        mantissa[:, 0], exponent[:, 0] = _frexp(np.where(base_m == 0.5, 0.5, base_m * spread), base_e)
+        whole, own = (_spread(*pair) for pair in ((factor_m, factor_e), (base_m, base_e)))
+        powers = _powers(whole, rows)
+        matrix = powers
+        if (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
+            matrix = products.convolve(own, np.zeros(rows, np.int64), powers, np.arange(rows), _DIRECTIONS[:2])
         drop, tail, total = (_ceiling(*scaled_ball(x.upper())) * (1 + 4 * UNIT) for x in sums)
-        factor, tails, one = _ceiling(factor_m[1], factor_e[1]), [tail], np.zeros(1, dtype=np.int64)
-        for j in range(1, rows):
-            before = mantissa[:, j - 1], exponent[:, j - 1]
+        factor, tails = _ceiling(whole[0][1, 0], whole[1][1, 0]), [tail]
+        lines = _ceiling(matrix[0][1], matrix[1][1])
+        for line in lines[:-1]:
             # what the row lost, what the factor carries beyond the end, and what the factor lost itself
-            beyond = tails[-1] + np.concatenate([[0.0], np.cumsum(_ceiling(before[0][1], before[1][1])[:0:-1])])
-            tails.append((factor @ beyond + drop * total) * (1 + (2 * size + 8) * UNIT))
-            out = factor_m, factor_e
-            if j > 1 or (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
-                left, right = (tuple(part[:, None] for part in pair) for pair in ((factor_m, factor_e), before))
-                found = products.convolve(left, one, tuple(map(np.ascontiguousarray, right)), one, _DIRECTIONS[:2])
-                out = tuple(part[:, 0] for part in found)
-            mantissa[:, j], exponent[:, j] = out
+            beyond = tails[-1] + np.concatenate([[0.0], np.cumsum(line[:0:-1])])
+            tails.append((factor @ beyond + drop * total) * (1 + (2 * len(f) + 8) * UNIT))
         tail_m, tail_e = np.frexp(tails)
-        return Matrix(mantissa, exponent, tail_m, tail_e.astype(np.int64))
+        return Matrix(*matrix, tail_m, tail_e.astype(np.int64))
 
     def rows_from_rule(self, table, majorants, log2_errors: np.ndarray, nonnegative: bool, peak: float) -> Rows:
         """Rows from balls of moments ``E[S^j ...]`` by a rule, and the binary logarithms of its absolute errors."""
@@ -421,6 +414,25 @@ def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
 def _frexp(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
     mantissa, shift = np.frexp(mantissa)
     return mantissa, np.where(mantissa == 0, 0, exponent + shift)
+
+
+def _spread(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
+    """A row that is known to one unit as lower and upper bounds, shape ``(2, 1, n)``; powers of two are exact."""
+    units = np.array([-2 * UNIT, 2 * UNIT])[:, None, None]
+    return _frexp(np.where(mantissa == 0.5, 0.5, mantissa * (1 + units)), exponent)
+
+
+def _powers(f: tuple, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The powers ``f**j``, ``j < rows``, of a row of bounds, those known times the highest of them."""
+    size = f[0].shape[2]
+    mantissa, exponent = np.zeros((2, 1, size)), np.zeros((2, 1, size), dtype=np.int64)
+    mantissa[:, :, 0], exponent[:, :, 0] = 0.5, 1
+    found = tuple(np.concatenate(pair, axis=1) for pair in zip((mantissa, exponent), f))
+    while (known := found[0].shape[1]) < rows:
+        more = np.arange(1, min(known, rows - known + 1))
+        further = products.convolve(found, np.full_like(more, known - 1), found, more, _DIRECTIONS[:2])
+        found = tuple(np.concatenate(pair, axis=1) for pair in zip(found, further))
+    return tuple(np.ascontiguousarray(part[:, :rows]) for part in found)
 
 
 def _ceiling(mantissa, exponent) -> np.ndarray:

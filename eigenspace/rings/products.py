@@ -1,7 +1,7 @@
 """Sums of products of scaled rows, in batches: where the float ring spends its time.
 
-A batch is a pair of arrays ``(mantissa, exponent)`` of shape ``(channels, rows, n)``, see `eigenspace._kernels.rows`.  A
-tilt ``2**(slope * n)``, the same for all rows of an operation, brings them into the range of a float64 once, however
+A batch is a pair of arrays ``(mantissa, exponent)`` of shape ``(channels, rows, n)``, see `eigenspace._kernels.rows`.
+A tilt ``2**(slope * n)``, the same for all rows of an operation, brings them into the range of a float64 once, however
 many pairs they are part of; then the sums run over plain numbers.  A pair of rows that does not fit into that range is
 summed term by term instead, each sum scaled by its largest term.
 
