@@ -166,7 +166,9 @@ def _matrix(chain: tuple, part: str, rows: int, order: int, ring):
             tail = arb(0) if whole[part] or part == "f" else total - sum(base, arb(0))
             sums = dropped, tail, total
             if all(s.is_zero() or s.rel_accuracy_bits() >= 8 for s in sums):
-                return ring.power_matrix(triple.f, base, sums, rows)
+                shared = part != "f" and ring.keeps_matrices
+                powers = _kept_matrix(chain, "f", rows, order, ring) if shared else None
+                return ring.power_matrix(triple.f, base, sums, rows, powers)
         extra *= 2
     raise _lost(chain, order)
 

@@ -353,11 +353,11 @@ class BallRing:
 
     # ball input --------------------------------------------------------------------------------------
 
-    def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int) -> BallMatrix:
+    def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int, powers=None) -> BallMatrix:
         """The matrix of ``base * f**j``, ``j < rows``, from the coefficients of two series.
 
         ``sums`` are what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``; those of ``f``
-        sum to 1.  Cost: one product of series per row.
+        sum to 1; ``powers`` are not kept, nor needed.  Cost: one product of series per row.
         """
         from flint import arb, arb_mat, arb_series
 

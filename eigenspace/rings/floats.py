@@ -289,18 +289,19 @@ class FloatRing:
 
     # ball input --------------------------------------------------------------------------------------
 
-    def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int) -> Matrix:
+    def power_matrix(self, f: Sequence, base: Sequence, sums: Sequence, rows: int, powers: Matrix | None) -> Matrix:
         """The matrix of ``base * f**j``, ``j < rows``, from the coefficients of two series (balls).
 
         ``sums`` are three balls: what ``f`` drops, what ``base`` drops, and the sum of all coefficients of ``base``;
-        all coefficients of ``f`` sum to 1.  Cost: one product of series per row.
+        all coefficients of ``f`` sum to 1.  ``powers`` is the matrix of the ``f**j`` where it is known.  Cost: one
+        product of series per row.
         """
         (factor_m, base_m), (factor_e, base_e) = _from_balls([f, base])
         whole, own = (_spread(*pair) for pair in ((factor_m, factor_e), (base_m, base_e)))
-        powers = _powers(whole, rows)
-        matrix = powers
+        known = _powers(whole, rows) if powers is None else (powers.mantissa, powers.exponent)
+        matrix = known
         if (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
-            matrix = products.convolve(own, np.zeros(rows, np.int64), powers, np.arange(rows), _DIRECTIONS[:2])
+            matrix = products.convolve(own, np.zeros(rows, np.int64), known, np.arange(rows), _DIRECTIONS[:2])
         drop, tail, total = (_ceiling(*scaled_ball(x.upper())) * (1 + 4 * UNIT) for x in sums)
         factor, tails = _ceiling(whole[0][1, 0], whole[1][1, 0]), [tail]
         lines = _ceiling(matrix[0][1], matrix[1][1])
