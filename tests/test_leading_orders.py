@@ -311,12 +311,11 @@ def test_sums_and_products():
 
 def test_moments_of_one_sphere_in_all_arithmetics():
     from eigenspace._flint import precision
-    from eigenspace.centred import _sphere
 
     degrees, d = np.array([0, 1, 2, 3]), 10**8
     with precision(200):
-        rows = _sphere(Size(d, 1.0), degrees, 7, Balls(2))
-    alone = _sphere(Size(d, 1.0), degrees, 7, Exponents())
+        rows = Balls(2).sphere(Size(d, 1.0), degrees, 7)
+    alone = Exponents().sphere(Size(d, 1.0), degrees, 7)
     assert (rows.exponent[0] == alone.exponent[0]).all()
     for r in degrees:
         for n in range(7):
