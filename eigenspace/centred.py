@@ -25,15 +25,33 @@ import numpy as np
 from .classes import Pool, distinct
 from .rings.leading import Exponents, Numbers, Size
 
-#: generating functions of the kernel and of the tangent kernel, one row per class
-Pair = tuple[Numbers, Numbers]
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Generating functions of the kernel and of the tangent kernel: class ``c`` has row ``of[c]`` of both."""
+
+    kernel: Numbers
+    tangent: Numbers
+    of: np.ndarray
+
+    def take(self, classes) -> "Rows":
+        """Those of some classes."""
+        return Rows(self.kernel, self.tangent, self.of[classes])
+
+    def columns(self, size: int) -> "Rows":
+        """The lowest moments."""
+        return Rows(self.kernel.columns(np.s_[:size]), self.tangent.columns(np.s_[:size]), self.of)
+
+    def first(self) -> tuple[Numbers, Numbers]:
+        """The rows of the constant class."""
+        return self.kernel.take(self.of[:1]), self.tangent.take(self.of[:1])
 
 
 @dataclass(frozen=True, eq=False)
 class Centred:
     """Generating functions of the kernel, centred at ``start``, and of the tangent kernel; see `root_numbers`."""
 
-    rows: Pair
+    rows: Rows
     start: object
     spread: float = inf
 
@@ -55,7 +73,9 @@ def root_numbers(
               \Bigr) \prod_v (M_v + \epsilon N_v),
 
     in which the factors of the inactive children and of the last member are few: only they are multiplied out.
-    Cost: ``order`` operations per class, and ``O(order**2)`` per class of the children and per prefix.
+    Equal rows are worked out once; of exponents alone there are few.
+    Cost: a few operations per class, and ``O(order**2)`` per row, of which there are at most as many as classes of the
+    children and prefixes.
     """
     most = int(pool.degree.max())
     powers = lambda shape: order + 1 if copies is None else copies * min(most, shape.leaf_count) + 3 + reach  # noqa: E731
@@ -69,29 +89,30 @@ def root_numbers(
     # up to the last power that counts, under an activation at least to the mean square fluctuation
     last = max((n for line in series for n, c in enumerate(line) if c != 0), default=0)
     size = 1 + max(min(2, order) if shape.chain else 0, last)
-    backwards = tuple(
+    backwards = (
         arithmetic.rows([[arithmetic.constant(c) for c in arithmetic.times_factorials(line[:size], 0)[::-1]]])
         for line in reversed(series)
     )
+    root = Rows(*backwards, np.zeros(len(pool), dtype=np.int64))
     if below is None:
-        degrees, first = distinct(pool.degree)
-        rows = _sphere(sizes[shape], degrees, size, arithmetic)
-        found = arithmetic.last(backwards, np.zeros(len(pool), dtype=np.int64), rows, first)
-        spread = _fluctuation(rows, 0)
+        rows, spread = _sphere(sizes[shape], pool.degree, size, arithmetic), inf
     else:
         factors = _Factors(pool, below, sizes[shape], arithmetic, size)
-        spread = min(factors.spread, _fluctuation(factors.idle, factors.idle_of[0]))
+        spread = factors.spread
         needed = np.zeros(len(pool), dtype=bool)
         needed[pool.prefix] = True
-        prefixes, position = factors.active(needed)
-        ends, end_of = factors.ends(backwards)
-        found = arithmetic.last(ends, end_of, prefixes, position[pool.prefix])
+        rows = factors.active(needed).take(pool.prefix)
+        root = _product(arithmetic, _product(arithmetic, root, factors.idle), factors.members)
+    i, j, of = _pairs(root, rows)
+    found = arithmetic.last((root.kernel, root.tangent), i, (rows.kernel, rows.tangent), j).take(of)
+    if shape.chain:
+        spread = min(spread, _fluctuation(rows if below is None else factors.idle))
     for activation in shape.chain:
         start = arithmetic.start(activation, start)
     if kernel == "nngp" and start != 0:
         constant = arithmetic.add(found.take([0]), arithmetic.rows([[arithmetic.constant(start)]]))
         found = arithmetic.stack([constant, found.take(np.s_[1:])])
-    return found, spread if shape.chain else (inf if below is None else factors.spread)
+    return found, spread
 
 
 def _functional(chain: tuple, start, kernel: str, arithmetic, size: int, powers: int) -> tuple[list, list]:
@@ -152,21 +173,21 @@ def _moments(pool: Pool, sizes: dict, arithmetic, order: int, powers, done: dict
     return done[id(pool)]
 
 
-def _sphere(size: Size, degrees: np.ndarray, columns: int, arithmetic) -> Pair:
+def _sphere(size: Size, degrees: np.ndarray, columns: int, arithmetic) -> Rows:
     """The correlation on one sphere, which is both kernel and tangent kernel: ``E[t t**n] / n!`` is the next moment."""
+    degrees, of = distinct(degrees)
     rows = arithmetic.sphere(size, degrees, columns + 1)
     tangent = rows.columns(np.s_[1:])
     slope = np.arange(1, columns + 1, dtype=object)
     scaled = None if tangent.coefficient is None else tangent.coefficient * slope
-    return rows.columns(np.s_[:-1]), Numbers(tangent.exponent, scaled)
+    return Rows(rows.columns(np.s_[:-1]), Numbers(tangent.exponent, scaled), of)
 
 
 def _join(pool: Pool, sizes: dict, arithmetic, order: int, powers, done: dict) -> Centred:
     """The mean over the children of every class: active ones one by one, then all inactive ones."""
     below = [_moments(child, sizes, arithmetic, order, powers, done) for child in pool.children]
     factors = _Factors(pool, below, sizes[pool.shape], arithmetic, order + 1)
-    active, position = factors.active(np.ones(len(pool), dtype=bool))
-    rows = _product(arithmetic, _take(active, position), _take(factors.idle, factors.idle_of))
+    rows = _product(arithmetic, factors.active(np.ones(len(pool), dtype=bool)), factors.idle)
     return Centred(rows, _mean_start(pool.shape, below), factors.spread)
 
 
@@ -175,76 +196,94 @@ def _mean_start(shape, below: Sequence[Centred]):
     return sum(b.start * count for b, (_, count) in zip(below, shape.groups)) / shape.fan_in
 
 
-def _fluctuation(rows: Pair, constant: int) -> float:
+def _fluctuation(rows: Rows) -> float:
     """Exponent of the mean square fluctuation: the second moment of the constant class."""
-    kernel = rows[0]
-    return float(kernel.exponent[:, constant, 2].min()) if kernel.size > 2 else inf
+    kernel = rows.kernel
+    return float(kernel.exponent[:, rows.of[0], 2].min()) if kernel.size > 2 else inf
 
 
 class _Factors:
     """The mean over the children of a node: a class is the product of its prefix, its last member and what is inactive.
 
-    ``members``: a row 1, and the rows of all classes of the children; ``member`` is the one of every class.  ``idle``:
-    a row for every vector of the numbers of active children, ``idle_of`` every class.
+    ``members`` and ``idle`` are the last two, of every class.
     """
 
     def __init__(self, pool: Pool, below: Sequence[Centred], fan_in: Size, arithmetic, size: int):
         self.pool, self.arithmetic = pool, arithmetic
         self.spread = min(b.spread for b in below)
-        self.unit = arithmetic.unit(size), arithmetic.rows([[None] * size])
         powers = np.arange(size)
-        kernels, tangents = (
-            [arithmetic.scale(b.rows[i].columns(np.s_[:size]), fan_in, powers + i) for b in below] for i in (0, 1)
-        )
-        self.members = _stack(arithmetic, [self.unit, *zip(kernels, tangents)])
-        offsets = 1 + np.cumsum([0] + [len(k) for k in kernels])[:-1]
-        self.member = offsets[pool.group] + pool.member
-        self.member[0] = 0
+        children = [
+            Rows(
+                arithmetic.scale(b.rows.columns(size).kernel, fan_in, powers),
+                arithmetic.scale(b.rows.columns(size).tangent, fan_in, powers + 1),
+                b.rows.of,
+            )
+            for b in below
+        ]
+        self.unit = Rows(arithmetic.unit(size), arithmetic.rows([[None] * size]), np.zeros(1, dtype=np.int64))
+        offsets = 1 + np.cumsum([0] + [child.of.size for child in children])[:-1]
+        member = offsets[pool.group] + pool.member
+        member[0] = 0
+        self.members = _stack(arithmetic, [self.unit, *children]).take(member)
+
+        # inactive children: one row for every vector of the numbers of active ones
         code = np.zeros(len(pool), dtype=np.int64)
         for column in pool.active.T:
-            # one number for what was met so far, so that it stays small
+            # vectors of the groups so far are numbered, so that the numbers stay small
             code = distinct(code * (int(column.max()) + 1) + column)[1]
-        first = np.zeros(int(code.max()) + 1, dtype=np.int64)
-        first[code] = np.arange(len(pool))
-        counts = [Fraction(count, pool.shape.fan_in) for _, count in pool.shape.groups]
-        found = _Idle(arithmetic, fan_in, counts, [k.take([0]) for k in kernels], [t.take([0]) for t in tangents])
-        self.idle = _stack(arithmetic, [found.rows(vector) for vector in pool.active[first].tolist()])
-        self.idle_of = code
+        one = np.zeros(int(code.max()) + 1, dtype=np.int64)
+        one[code] = np.arange(len(pool))
+        shares = [Fraction(count, pool.shape.fan_in) for _, count in pool.shape.groups]
+        found = _Idle(arithmetic, fan_in, shares, *zip(*(child.first() for child in children)))
+        rows = zip(*(found.rows(vector) for vector in pool.active[one].tolist()))
+        self.idle = Rows(*map(arithmetic.stack, rows), code)
 
-    def active(self, needed: np.ndarray) -> tuple[Pair, np.ndarray]:
-        """The active children of the classes under a mask, which has all prefixes of its classes; and their places."""
-        pool, arithmetic = self.pool, self.arithmetic
-        levels, position = [self.unit], np.zeros(len(pool), dtype=np.int64)
-        total = 1
+    def active(self, needed: np.ndarray) -> Rows:
+        """The active children of the classes under a mask, which has all prefixes of its classes."""
+        pool, place = self.pool, np.zeros(len(self.pool), dtype=np.int64)
+        levels, classes = [self.unit], [np.zeros(1, dtype=np.int64)]
         for level in range(1, int(pool.level[needed].max()) + 1):
             own = np.flatnonzero(needed & (pool.level == level))
-            last = _take(self.members, self.member[own])
+            last = self.members.take(own)
             if level > 1:
-                before = position[pool.prefix[own]] - (total - len(levels[-1][0]))
-                last = _product(arithmetic, _take(levels[-1], before), last)
-            position[own] = total + np.arange(own.size)
-            total += own.size
+                last = _product(self.arithmetic, levels[-1].take(place[pool.prefix[own]]), last)
+            place[own] = np.arange(own.size)
             levels.append(last)
-        return _stack(arithmetic, levels), position
-
-    def ends(self, factor: Pair) -> tuple[Pair, np.ndarray]:
-        """One factor times what is inactive and the last member, each combination once; and which one a class has."""
-        width = len(self.members[0])
-        pairs, end_of = distinct(self.idle_of * width + self.member)
-        idle = _product(self.arithmetic, factor, self.idle)
-        return _product(self.arithmetic, _take(idle, pairs // width), _take(self.members, pairs % width)), end_of
+            classes.append(own)
+        found = _stack(self.arithmetic, levels)
+        of = np.zeros(len(pool), dtype=np.int64)
+        of[np.concatenate(classes)] = found.of
+        return Rows(found.kernel, found.tangent, of)
 
 
-def _take(rows: Pair, which) -> Pair:
-    return rows[0].take(which), rows[1].take(which)
+def _stack(arithmetic, parts: Sequence[Rows]) -> Rows:
+    """The classes of some rows, one after the other."""
+    offsets = np.cumsum([0] + [len(part.kernel) for part in parts])
+    of = np.concatenate([part.of + offset for part, offset in zip(parts, offsets)])
+    return _merged(arithmetic, *(arithmetic.stack(rows) for rows in zip(*((p.kernel, p.tangent) for p in parts))), of)
 
 
-def _stack(arithmetic, parts: Sequence[Pair]) -> Pair:
-    return tuple(arithmetic.stack(rows) for rows in zip(*parts))
+def _product(arithmetic, a: Rows, b: Rows) -> Rows:
+    """Generating functions of the sum of two independent parts, class by class; equal products are worked out once."""
+    i, j, of = _pairs(a, b)
+    rows = _times(arithmetic, (a.kernel.take(i), a.tangent.take(i)), (b.kernel.take(j), b.tangent.take(j)))
+    return _merged(arithmetic, *rows, of)
 
 
-def _product(arithmetic, a: Pair, b: Pair) -> Pair:
-    """Generating functions of the sum of two independent parts, by the product rule for the tangent part."""
+def _pairs(a: Rows, b: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The different pairs of rows that classes have, as the rows of both; and which pair each class has."""
+    pairs, of = distinct(a.of * len(b.kernel) + b.of)
+    return *np.divmod(pairs, len(b.kernel)), of
+
+
+def _merged(arithmetic, kernel: Numbers, tangent: Numbers, of: np.ndarray) -> Rows:
+    """Equal rows become one, as far as an arithmetic tells."""
+    kept, which = arithmetic.different(kernel, tangent)
+    return Rows(kernel.take(kept), tangent.take(kept), which[of])
+
+
+def _times(arithmetic, a: tuple, b: tuple) -> tuple:
+    """Products of pairs of a kernel and a tangent kernel, by the product rule."""
     left, right = arithmetic.convolve(a[1], b[0]), arithmetic.convolve(a[0], b[1])
     return arithmetic.convolve(a[0], b[0]), arithmetic.add(left, right)
 
@@ -287,7 +326,7 @@ class _Idle:
             # one of n carries the tangent kernel, the others do not
             other = arithmetic.convolve(self.tangents[g], self._power(g, number + 1))
             tangent = arithmetic.multiply(other, [arithmetic.number(self.fan_in, 1, share, [-number / share])])
-            result = _product(arithmetic, result, (kernel, tangent))
+            result = _times(arithmetic, result, (kernel, tangent))
         return result
 
     def _power(self, group: int, active: int) -> Numbers:
@@ -304,7 +343,7 @@ class _Idle:
 
 def _activate(activation, below: Centred, arithmetic, powers: int) -> Centred:
     """An activation, expanded at the mean of uncorrelated inputs."""
-    kernel, tangent = below.rows
+    kernel, tangent = below.rows.kernel, below.rows.tangent
     size = kernel.size
     dual, lift, slope = arithmetic.taylor(activation, below.start, size)
     moved, product = [0, *dual[1:]], arithmetic.series_product
@@ -318,8 +357,9 @@ def _activate(activation, below: Centred, arithmetic, powers: int) -> Centred:
             lines = [[0] * size] * 3
         for matrix, line in zip((own, with_lift, with_slope), lines):
             matrix.append(arithmetic.times_factorials(line, j))
+    own, tangent = arithmetic.apply([(kernel, own)]), arithmetic.apply([(kernel, with_lift), (tangent, with_slope)])
     return Centred(
-        (arithmetic.apply([(kernel, own)]), arithmetic.apply([(kernel, with_lift), (tangent, with_slope)])),
+        _merged(arithmetic, own, tangent, below.rows.of),
         arithmetic.start(activation, below.start),
-        min(below.spread, _fluctuation(below.rows, 0)),
+        min(below.spread, _fluctuation(below.rows)),
     )

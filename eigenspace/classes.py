@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .harmonics import multiplicity
+from .harmonics import multiplicities, multiplicity
 from .parts import Leaf
 from .shapes import Layout, Shape
 
@@ -116,8 +116,8 @@ def _enumerate(shape: Shape, degree: int, done: dict) -> Pool:
     if shape in done:
         return done[shape]
     if shape.dim is not None:
-        degrees = np.arange(min(degree, 1 if shape.dim == 1 else degree) + 1)
-        pool = Pool(shape, degrees, _integers(multiplicity(shape.dim, int(k)) for k in degrees))
+        most = min(degree, 1) if shape.dim == 1 else degree
+        pool = Pool(shape, np.arange(most + 1), _integers(multiplicities(shape.dim, most)))
     else:
         children = tuple(_enumerate(child, degree, done) for child, _ in shape.groups)
         pool = _multisets(shape, children, degree)

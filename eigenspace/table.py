@@ -151,11 +151,11 @@ class EigenTable:
             column=values,
             error=_frozen(error, np.float64),
             bound=_frozen(bound, np.uint8),
-            multiplicity=_frozen(map(int, multiplicity), object),
+            multiplicity=_objects(multiplicity, int, int),
             total_degree=_frozen(total_degree, np.int64),
-            space=_frozen(map(_as_index, space), object),
-            frequency=_frozen(map(_as_index, frequency), object),
-            learning_index=_frozen(map(_as_index, learning_index), object),
+            space=_objects(space, _as_index, Fraction, float),
+            frequency=_objects(frequency, _as_index, Fraction, float),
+            learning_index=_objects(learning_index, _as_index, Fraction, float),
             patterns=patterns,
             degrees=degrees,
             trace=trace,
@@ -536,6 +536,15 @@ class _Picked(Sequence):
 
     def __getitem__(self, i):
         return self._source[int(self._places[i])]
+
+
+def _objects(entries, convert: Callable, *kinds: type) -> np.ndarray:
+    """A column of objects of these kinds, others converted; the entries that are right as they are stay shared."""
+    if not isinstance(entries, np.ndarray):
+        entries = list(entries)
+    if not set(map(type, entries)) <= set(kinds):
+        entries = [entry if type(entry) in kinds else convert(entry) for entry in entries]
+    return _frozen(entries, object)
 
 
 def _frozen(entries, dtype) -> np.ndarray:

@@ -169,6 +169,12 @@ class Exponents:
         """Rows below each other."""
         return self.wrap(*(None if a[0] is None else np.concatenate(a, axis=1) for a in _arrays(parts)))
 
+    def different(self, *parts: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        """One of each kind of equal rows, equal in all parts; and which kind every row is."""
+        whole = np.concatenate([part.exponent[0] for part in parts], axis=1)
+        _, kept, which = np.unique(whole, axis=0, return_index=True, return_inverse=True)
+        return kept, which.reshape(-1)
+
     def scale(self, rows: Numbers, size: Size, powers: np.ndarray) -> Numbers:
         """Column ``n`` times ``size**(-powers[n])``."""
         if rows.coefficient is None:
@@ -307,6 +313,10 @@ class Balls(Exponents):
 
         found = (arb_poly(list(a)) * arb_poly(list(b))).coeffs()[: len(a)]
         return [0 if c.is_zero() else c for c in found] + [0] * (len(a) - len(found))
+
+    def different(self, *parts: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        """All rows: whether two coefficients are equal, balls cannot tell."""
+        return np.arange(len(parts[0])), np.arange(len(parts[0]))
 
     def sphere(self, size: Size, degrees: np.ndarray, columns: int) -> Numbers:
         r"""Moments of the correlation on one sphere, over ``n!`` (see `harmonics.monomial_moment`): for ``n = r + 2i``,
