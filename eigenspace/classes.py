@@ -52,8 +52,8 @@ class Pool:
         """The active children of a class as pairs (group, class), first to last."""
         found = []
         while index > 0:
-            found.append((int(self.group[index]), int(self.member[index])))
-            index = int(self.prefix[index])
+            found.append((self.group.item(index), self.member.item(index)))
+            index = self.prefix.item(index)
         return found[::-1]
 
     def pattern(self, index: int) -> str:
@@ -63,10 +63,20 @@ class Pool:
         """
         if self.is_leaf:
             return str(int(self.degree[index]))
-        members = [(self.children[g].degree[c], self.children[g].pattern(c)) for g, c in self.members(index)]
-        parts = [text for _, text in sorted(members, key=lambda part: (-part[0], part[1]))]
+        parts = sorted(self.children[g]._part(c) for g, c in self.members(index))
         mark = "/" * (self.shape.height - 1)
-        return (f" {mark} " if mark else " ").join(parts) or "0"
+        return (f" {mark} " if mark else " ").join([text for _, text in parts]) or "0"
+
+    def _part(self, index: int) -> tuple[int, str]:
+        """The class as a part of a larger pattern, where parts of large degree come first."""
+        if index not in self._parts:
+            self._parts[index] = -int(self.degree[index]), self.pattern(index)
+        return self._parts[index]
+
+    @cached_property
+    def _parts(self) -> dict[int, tuple[int, str]]:
+        """What `_part` has worked out: many patterns share their parts."""
+        return {}
 
     def restrict(self, needed: np.ndarray) -> tuple["Pool", np.ndarray]:
         """The smallest pool that holds the classes under the mask; and the new number of every kept class."""
@@ -260,20 +270,42 @@ def _collect(shape: Shape, values: list) -> tuple[Pool, dict]:
 # places ----------------------------------------------------------------------------------------------
 
 
-def representative(layout: Layout, pool: Pool, index: int) -> tuple[int, ...]:
-    """Degrees of all leaves of one member of a class: active children come first."""
-    degrees = [0] * len(layout.net.leaves)
-    _place(layout, None, pool, index, degrees)
-    return tuple(degrees)
+class Representatives:
+    """Degrees of all leaves of one member of a class: active children come first.
 
+    Cost: proportional to the number of leaves; what classes share is placed once.
 
-def _place(layout: Layout, part, pool: Pool, index: int, degrees: list) -> None:
-    base = layout.base(part)
-    if isinstance(base, Leaf):
-        degrees[layout.net.number(base)] = int(pool.degree[index])
-        return
-    places = layout.children(part)
-    used = [0] * len(places)
-    for g, member in pool.members(index)[::-1]:
-        _place(layout, places[g][used[g]], pool.children[g], member, degrees)
-        used[g] += 1
+    >>> from eigenspace.networks import mlp
+    >>> from eigenspace.shapes import layout
+    >>> plan = layout(mlp(4, 1, leaves=3))
+    >>> Representatives(plan, enumerate_classes(plan.root, 3))(5)
+    (2, 1, 0)
+    """
+
+    def __init__(self, layout: Layout, pool: Pool):
+        self._layout, self._pool = layout, pool
+        self._children: dict = {}
+        self._placed: dict = {}
+
+    def __call__(self, index: int) -> tuple[int, ...]:
+        degrees = [0] * len(self._layout.net.leaves)
+        for leaf, degree in self._place(None, self._pool, int(index)):
+            degrees[leaf] = degree
+        return tuple(degrees)
+
+    def _place(self, part, pool: Pool, index: int) -> list[tuple[int, int]]:
+        """Pairs of an active leaf below a part and its degree."""
+        base = self._layout.base(part)
+        if isinstance(base, Leaf):
+            return [(self._layout.net.number(base), int(pool.degree[index]))]
+        if part not in self._children:
+            self._children[part] = self._layout.children(part)
+        places, found = self._children[part], []
+        used = [0] * len(places)
+        for g, member in pool.members(index)[::-1]:
+            key = places[g][used[g]], member
+            if key not in self._placed:
+                self._placed[key] = self._place(key[0], pool.children[g], member)
+            found += self._placed[key]
+            used[g] += 1
+        return found

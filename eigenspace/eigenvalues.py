@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import inf
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from . import _check, activations
 from ._version import __version__
 from .certified import Solution
-from .classes import Pool, canonical, enumerate_classes, representative, single
+from .classes import Pool, Representatives, canonical, enumerate_classes, single
 from .errors import ConvergenceError, UnsupportedError
 from .graph_tables import graph_eigenvalue, graph_spectrum
 from .indices import as_objects, index_numbers, learning_numbers
@@ -406,7 +405,7 @@ def _table(
         frequency=as_objects(frequency, unit),
         learning_index=as_objects(learning, unit),
         patterns=_Lazy(pool.pattern, chosen),
-        degrees=_Lazy(partial(representative, plan, pool), chosen),
+        degrees=_Lazy(Representatives(plan, pool), chosen),
         trace=total[0],
         provenance=Provenance(
             call=_called(net, call),

@@ -10,7 +10,7 @@ import sympy
 
 import eigenspace as es
 from eigenspace.activations import Activation
-from eigenspace.classes import enumerate_classes, representative
+from eigenspace.classes import Representatives, enumerate_classes
 from eigenspace.harmonics import monomial_moment
 from eigenspace.indices import leading_exponents
 from eigenspace.rings.leading import Balls, Exponents, Size, Symbols
@@ -108,7 +108,7 @@ def test_exponents_are_those_of_tables(name, kernel):
     pool = enumerate_classes(plan.root, 2)
     table = leading_exponents(pool, net.dim, kernel)
     for c in range(len(pool)):
-        degrees = representative(plan, pool, c)
+        degrees = Representatives(plan, pool)(c)
         try:
             order = es.leading_order(net, degrees, kernel)
         except es.UnsupportedError:
