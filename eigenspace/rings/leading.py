@@ -20,7 +20,7 @@ from math import factorial, inf, prod
 import numpy as np
 
 #: exponents that differ by less are equal: exact ones are scaled to integers, others are sums of logarithms
-_TIE = 1e-9
+_TIE, _DECIMALS = 1e-9, 12
 #: largest array of sums of exponents that is made at once
 _AT_ONCE = 1 << 22
 #: number of exponents of rows that are added in one go
@@ -171,7 +171,8 @@ class Exponents:
 
     def different(self, *parts: Numbers) -> tuple[np.ndarray, np.ndarray]:
         """One of each kind of equal rows, equal in all parts; and which kind every row is."""
-        whole = np.concatenate([part.exponent[0] for part in parts], axis=1)
+        # sums of logarithms are equal up to roundings
+        whole = np.concatenate([part.exponent[0] for part in parts], axis=1).round(_DECIMALS)
         _, kept, which = np.unique(whole, axis=0, return_index=True, return_inverse=True)
         return kept, which.reshape(-1)
 
