@@ -55,8 +55,10 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
         gap = -(-2 * max_rows // 3)
         shown = np.concatenate([shown[:gap], shown[count - (max_rows - gap) :]])
     columns = [_MAKERS[name](table, shown, digits) for name in names]
-    key = _groups(table)
-    breaks = [] if key is None else [i for i, row in enumerate(shown) if i == 0 or key[row] != key[shown[i - 1]]]
+    group, breaks = _groups(table), []
+    if group is not None:
+        which = table.coded(group)[1][shown]
+        breaks = [0, *(1 + np.flatnonzero(np.diff(which))).tolist()]
     tint = _tint(table)[shown]
     if gap is not None:
         left = f"… {count - len(shown)} row{'s' * (count - len(shown) > 1)} more"
@@ -73,7 +75,7 @@ def sheet(table, names: Sequence[str] | None, digits: int, max_rows: int | None)
     return _render.Sheet(
         tuple(columns),
         tuple(breaks),
-        "degree" if key is table.total_degree else None,
+        "degree" if group == "total_degree" else None,
         gap,
         tuple(tint.tolist()),
         f"{table.kernel.upper()} eigenvalues of {table.provenance.network}",
@@ -91,20 +93,22 @@ def coverage_text(table) -> str:
     return f"{_render.percent_text(covered, doubt / covered if covered else 0.0)} %"
 
 
-def _groups(table) -> np.ndarray | None:
+def _groups(table) -> str | None:
     """The column by which the rows already stand in groups of a useful size, if there is one."""
-    for key in (table.total_degree, table.learning_index):
-        starts = 1 + sum(a != b for a, b in zip(key[1:], key[:-1], strict=True))
-        if 1 < starts == len(set(key.tolist())) <= 2 * len(table) / 3:
-            return key
+    for name in ("total_degree", "learning_index"):
+        values, which = table.coded(name)
+        starts = 1 + np.count_nonzero(np.diff(which))
+        if 1 < starts == len(values) <= 2 * len(table) / 3:
+            return name
     return None
 
 
 def _tint(table) -> np.ndarray:
     """Per row 1 for the smallest learning index down to 0 for the largest; 0 for what is never learned."""
-    levels = sorted(set(table.learning_index.tolist()) - {math.inf})
+    values, which = table.coded("learning_index")
+    levels = sorted(set(values) - {math.inf})
     strength = {level: 1 - place / max(1, len(levels) - 1) for place, level in enumerate(levels)}
-    return np.array([strength.get(level, 0.0) for level in table.learning_index], dtype=float)
+    return np.array([strength.get(level, 0.0) for level in values], dtype=float)[which]
 
 
 # --- one function per column --------------------------------------------------------------------------------------
@@ -157,9 +161,12 @@ def _index_column(name, heading):
 def _learning_index(table, shown, digits):
     """L over a bar of its parts; the heading says ``S + F`` where that is what it is."""
     column = _index_column("learning_index", "L")(table, shown, digits)
-    finite = [i for i in range(len(table)) if table.learning_index[i] < math.inf]
-    total = float(max((table.learning_index[i] for i in finite), default=0)) or 1.0
-    if not all(table.learning_index[i] == table.space[i] + table.frequency[i] for i in finite):
+    values = [table.coded(name)[0] for name in ("learning_index", "space", "frequency")]
+    rows = np.stack([table.coded(name)[1] for name in ("learning_index", "space", "frequency")], axis=1)
+    found = [[line[i] for line, i in zip(values, row)] for row in np.unique(rows, axis=0).tolist()]
+    finite = [row for row in found if row[0] < math.inf]
+    total = float(max((row[0] for row in finite), default=0)) or 1.0
+    if not all(l == s + f for l, s, f in finite):
         return column
     bar = tuple(
         (float(table.space[i]) / total, float(table.frequency[i]) / total)

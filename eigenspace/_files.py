@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from itertools import compress
 from numbers import Rational
 from pathlib import Path
 
@@ -63,9 +64,9 @@ def json_text(table) -> str:
         "bound": table.bounds(),
         "multiplicity": list(map(_render.integer_text, table.multiplicity)),
         "total_degree": table.total_degree.tolist(),
-        **{name: list(map(_jsonable, getattr(table, name))) for name in INDICES},
+        **{name: _texts(getattr(table, name).tolist()) for name in INDICES},
         "pattern": list(table.patterns),
-        "degrees": [[[leaf, int(k)] for leaf, k in enumerate(row) if k] for row in rows],
+        "degrees": [[[leaf, int(row[leaf])] for leaf in compress(range(len(row)), row)] for row in rows],
     }
     lines = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -86,7 +87,7 @@ def read_json(source) -> dict:
         "bound": document["bound"],
         "multiplicity": list(map(_render.integer, document["multiplicity"])),
         "total_degree": document["total_degree"],
-        **{name: list(map(index, document[name])) for name in INDICES},
+        **{name: _indices(document[name]) for name in INDICES},
         "patterns": document["pattern"],
         "degrees": _SparseDegrees(document["degrees"], document["leaves"]),
         "trace": float(document["trace"]),
@@ -104,6 +105,12 @@ def index(entry) -> Fraction | float:
     return Fraction(entry) if isinstance(entry, Rational) else float(entry)
 
 
+def _indices(entries: list) -> list[Fraction | float]:
+    """The indices of all rows; equal ones are one object."""
+    known = {entry: index(entry) for entry in set(entries)}
+    return [known[entry] for entry in entries]
+
+
 class _SparseDegrees(Sequence):
     """Degrees of all leaves, from the pairs of an active leaf and its degree."""
 
@@ -118,6 +125,12 @@ class _SparseDegrees(Sequence):
         for leaf, degree in self._pairs[i]:
             degrees[leaf] = degree
         return tuple(degrees)
+
+
+def _texts(entries: list) -> list:
+    """The entries of a column in JSON; most are the same object as another one."""
+    known = {key: _jsonable(entry) for key, entry in dict(zip(map(id, entries), entries)).items()}
+    return [known[id(entry)] for entry in entries]
 
 
 def _jsonable(number):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .harmonics import multiplicity
+from .harmonics import multiplicities, multiplicity
 from .parts import Leaf
 from .shapes import Layout, Shape
 
@@ -61,8 +61,8 @@ class Pool:
         """The active children of a class as pairs (group, class), first to last."""
         found = []
         while index > 0:
-            found.append((int(self.group[index]), int(self.member[index])))
-            index = int(self.prefix[index])
+            found.append((self.group.item(index), self.member.item(index)))
+            index = self.prefix.item(index)
         return found[::-1]
 
     def pattern(self, index: int) -> str:
@@ -72,10 +72,20 @@ class Pool:
         """
         if self.is_leaf:
             return str(int(self.degree[index]))
-        members = [(self.children[g].degree[c], self.children[g].pattern(c)) for g, c in self.members(index)]
-        parts = [text for _, text in sorted(members, key=lambda part: (-part[0], part[1]))]
+        parts = sorted(self.children[g]._part(c) for g, c in self.members(index))
         mark = "/" * (self.shape.height - 1)
-        return (f" {mark} " if mark else " ").join(parts) or "0"
+        return (f" {mark} " if mark else " ").join([text for _, text in parts]) or "0"
+
+    def _part(self, index: int) -> tuple[int, str]:
+        """The class as a part of a larger pattern, where parts of large degree come first."""
+        if index not in self._parts:
+            self._parts[index] = -int(self.degree[index]), self.pattern(index)
+        return self._parts[index]
+
+    @cached_property
+    def _parts(self) -> dict[int, tuple[int, str]]:
+        """What `_part` has worked out: many patterns share their parts."""
+        return {}
 
     def restrict(self, needed: np.ndarray) -> tuple["Pool", np.ndarray]:
         """The smallest pool that holds the classes under the mask; and the new number of every kept class."""
@@ -125,8 +135,8 @@ def _enumerate(shape: Shape, degree: int, done: dict) -> Pool:
     if shape in done:
         return done[shape]
     if shape.dim is not None:
-        degrees = np.arange(min(degree, 1 if shape.dim == 1 else degree) + 1)
-        pool = Pool(shape, degrees, _integers(multiplicity(shape.dim, int(k)) for k in degrees))
+        most = min(degree, 1) if shape.dim == 1 else degree
+        pool = Pool(shape, np.arange(most + 1), _integers(multiplicities(shape.dim, most)))
     else:
         children = tuple(_enumerate(child, degree, done) for child, _ in shape.groups)
         pool = _multisets(shape, children, degree)
@@ -181,6 +191,22 @@ def _integers(values: Iterable[int]) -> np.ndarray:
     out = np.empty(len(values), dtype=object)
     out[:] = values
     return out
+
+
+def distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones among non-negative integers, ascending, and which of them every entry is.
+
+    Cost: one pass where they are not larger than a few times their number, else a sort.
+
+    >>> distinct(np.array([5, 2, 5]))
+    (array([2, 5]), array([1, 0, 1]))
+    """
+    most = int(numbers.max(initial=0))
+    if most > 8 * numbers.size + 1024:
+        return np.unique(numbers, return_inverse=True)
+    there = np.zeros(most + 1, dtype=bool)
+    there[numbers] = True
+    return np.flatnonzero(there), _renumber(there)[numbers]
 
 
 # one class -------------------------------------------------------------------------------------------
@@ -253,20 +279,42 @@ def _collect(shape: Shape, values: list) -> tuple[Pool, dict]:
 # places ----------------------------------------------------------------------------------------------
 
 
-def representative(layout: Layout, pool: Pool, index: int) -> tuple[int, ...]:
-    """Degrees of all leaves of one member of a class: active children come first."""
-    degrees = [0] * len(layout.net.leaves)
-    _place(layout, None, pool, index, degrees)
-    return tuple(degrees)
+class Representatives:
+    """Degrees of all leaves of one member of a class: active children come first.
 
+    Cost: proportional to the number of leaves; what classes share is placed once.
 
-def _place(layout: Layout, part, pool: Pool, index: int, degrees: list) -> None:
-    base = layout.base(part)
-    if isinstance(base, Leaf):
-        degrees[layout.net.number(base)] = int(pool.degree[index])
-        return
-    places = layout.children(part)
-    used = [0] * len(places)
-    for g, member in pool.members(index)[::-1]:
-        _place(layout, places[g][used[g]], pool.children[g], member, degrees)
-        used[g] += 1
+    >>> from eigenspace.networks import mlp
+    >>> from eigenspace.shapes import layout
+    >>> plan = layout(mlp(4, 1, leaves=3))
+    >>> Representatives(plan, enumerate_classes(plan.root, 3))(5)
+    (2, 1, 0)
+    """
+
+    def __init__(self, layout: Layout, pool: Pool):
+        self._layout, self._pool = layout, pool
+        self._children: dict = {}
+        self._placed: dict = {}
+
+    def __call__(self, index: int) -> tuple[int, ...]:
+        degrees = [0] * len(self._layout.net.leaves)
+        for leaf, degree in self._place(None, self._pool, int(index)):
+            degrees[leaf] = degree
+        return tuple(degrees)
+
+    def _place(self, part, pool: Pool, index: int) -> list[tuple[int, int]]:
+        """Pairs of an active leaf below a part and its degree."""
+        base = self._layout.base(part)
+        if isinstance(base, Leaf):
+            return [(self._layout.net.number(base), int(pool.degree[index]))]
+        if part not in self._children:
+            self._children[part] = self._layout.children(part)
+        places, found = self._children[part], []
+        used = [0] * len(places)
+        for g, member in pool.members(index)[::-1]:
+            key = places[g][used[g]], member
+            if key not in self._placed:
+                self._placed[key] = self._place(key[0], pool.children[g], member)
+            found += self._placed[key]
+            used[g] += 1
+        return found

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import inf
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy as np
 from . import _check, activations
 from ._version import __version__
 from .certified import Solution
-from .classes import Pool, canonical, enumerate_classes, representative, single
+from .classes import Pool, Representatives, canonical, enumerate_classes, single
 from .errors import ConvergenceError, UnsupportedError
 from .graph_tables import graph_eigenvalue, graph_spectrum
-from .indices import index_columns, leading_exponents
+from .indices import as_objects, index_numbers, learning_numbers
 from .kernels import KERNELS, trace
 from .networks import MAKERS
 from .parts import Network, _concrete, trained_alone
@@ -349,7 +348,8 @@ def _rest(pool: Pool, rough: Solution, trace: float) -> float:
     """Upper bound of what the trace leaves to classes that are not listed: each listed one counts its lower bound."""
     lower = rough.values.float64() * np.maximum(1.0 - rough.error, 0.0)
     # a count may exceed the range of a float; leaving its class out only widens the bound
-    listed = sum(float(c) * v for c, v in zip(pool.count, lower) if v > 0 and c < 10**300)
+    own = (lower > 0) & (pool.count < 10**300)
+    listed = float(lower[own] @ pool.count[own].astype(float))
     return max(trace - listed, 0.0) + 1e-12 * trace
 
 
@@ -385,12 +385,12 @@ def _table(
     """The chosen classes as a table; ``total`` is the pair of `_trace`."""
     net = plan.net
     values = solution.values.take(chosen)
-    space, frequency = (column[chosen] for column in index_columns(pool, net.dim))
-    learning = leading_exponents(pool, net.dim, kernel)[chosen]
+    *indices, unit = index_numbers(pool, net.dim)
+    space, frequency, learning = (n[chosen] for n in (*indices, learning_numbers(pool, net.dim, kernel)[0]))
     learning[values.log10() == -inf] = inf
     cited = (*(c for a in net.activations for c in a.citations), *solution.citations)
     citations = (*_CITATIONS, *dict.fromkeys(cited))
-    notes = *_notes(learning, space, frequency, ring), *pooling_notes(net, total[1])
+    notes = *_notes(learning, space + frequency, ring), *pooling_notes(net, total[1])
     if layer is not None:
         kernel = "ntk"
         notes = (f"The part of the NTK that comes from training layer {layer} of 0 to {net.depth} alone.", *notes)
@@ -401,11 +401,11 @@ def _table(
         bound=solution.bound[chosen],
         multiplicity=pool.count[chosen],
         total_degree=pool.degree[chosen],
-        space=space,
-        frequency=frequency,
-        learning_index=learning,
+        space=as_objects(space, unit),
+        frequency=as_objects(frequency, unit),
+        learning_index=as_objects(learning, unit),
         patterns=_Lazy(pool.pattern, chosen),
-        degrees=_Lazy(partial(representative, plan, pool), chosen),
+        degrees=_Lazy(Representatives(plan, pool), chosen),
         trace=total[0],
         provenance=Provenance(
             call=_called(net, call),
@@ -423,10 +423,9 @@ def _table(
     )
 
 
-def _notes(learning, space, frequency, ring) -> tuple[str, ...]:
+def _notes(learning: np.ndarray, index: np.ndarray, ring) -> tuple[str, ...]:
     notes = ()
-    finite = [(l, s + f) for l, s, f in zip(learning, space, frequency) if l != inf]
-    if not all(abs(l - index) < 1e-9 for l, index in finite):
+    if not np.all((np.abs(learning - index) < 1e-9) | (learning == inf)):
         notes = (
             "L is the leading exponent of the eigenvalue in d. In some rows it exceeds S + F, its value for admissible "
             "activations: an activation is not admissible (some of its Hermite coefficients vanish).",

@@ -27,6 +27,18 @@ def multiplicity(dim: int, degree: int) -> int:
     return comb(dim + degree - 1, degree) - (comb(dim + degree - 3, degree - 2) if degree >= 2 else 0)
 
 
+def multiplicities(dim: int, degree: int) -> list[int]:
+    """Those of `multiplicity` up to a degree, each binomial coefficient from the one before.
+
+    >>> multiplicities(3, 3)
+    [1, 3, 5, 7]
+    """
+    binomials = [1]
+    for k in range(1, degree + 1):
+        binomials.append(binomials[-1] * (dim + k - 1) // k)
+    return [b - (binomials[k - 2] if k >= 2 else 0) for k, b in enumerate(binomials)]
+
+
 def gegenbauer(dim: int, degree: int, t):
     r"""Gegenbauer polynomial :math:`P_k` of a sphere, normalised to :math:`P_k(1) = 1`, at the points ``t``.
 

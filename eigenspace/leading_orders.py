@@ -254,8 +254,8 @@ def _terms_at(pool: Pool, kernel: str, sizes: dict, bits: int) -> tuple[list, in
     order = 2 * int(pool.degree[-1]) + 4
     with precision(bits, max(order, _MOST_ORDER) + 2):
         for tried in (order, max(order, _MOST_ORDER)):
-            at_all, moments = _terms(pool, kernel, sizes, Exponents(), tried)
-            if not moments.spread > 0:
+            at_all, spread = _terms(pool, kernel, sizes, Exponents(), tried)
+            if not spread > 0:
                 raise UnsupportedError(
                     "a leading order needs inputs of every activation that fluctuate less and less as d grows; here "
                     "leaves of fixed dimension stand under an activation without a growing filter between; give dim or "
@@ -265,13 +265,13 @@ def _terms_at(pool: Pool, kernel: str, sizes: dict, bits: int) -> tuple[list, in
                 break
         else:
             return [(inf, 0), (inf, 0)], order
-        if moments.spread < inf:
-            order = min(max(order, ceil(2 * at_all[0][0] / moments.spread)), max(order, _MOST_ORDER - 4))
+        if spread < inf:
+            order = min(max(order, ceil(2 * at_all[0][0] / spread)), max(order, _MOST_ORDER - 4))
         before = None
         while True:
-            found, moments = _terms(pool, kernel, sizes, Balls(2), order)
+            found, spread = _terms(pool, kernel, sizes, Balls(2), order)
             last = max(e for e, _ in found if e < inf)
-            if (order + 1) * moments.spread / 2 > last + 1e-9:
+            if (order + 1) * spread / 2 > last + 1e-9:
                 return found, order
             if order >= _MOST_ORDER and before is not None:
                 if all(a == b or (abs(a[0] - b[0]) < 1e-9 and a[1].overlaps(b[1])) for a, b in zip(found, before)):
@@ -284,11 +284,11 @@ def _terms_at(pool: Pool, kernel: str, sizes: dict, bits: int) -> tuple[list, in
 
 
 def _terms(pool: Pool, kernel: str, sizes: dict, arithmetic, order: int):
-    """Pairs of exponent and coefficient of the last class, one for each term; and all moments."""
-    found, moments = root_numbers(pool, kernel, sizes, arithmetic, order)
+    """Pairs of exponent and coefficient of the last class, one for each term; and the spread of `root_numbers`."""
+    found, spread = root_numbers(pool, kernel, sizes, arithmetic, order)
     exponents = found.exponent[:, -1, 0].tolist()
     coefficients = [None] * len(exponents) if found.coefficient is None else found.coefficient[:, -1, 0].tolist()
-    return list(zip(exponents, coefficients)), moments
+    return list(zip(exponents, coefficients)), spread
 
 
 # sizes -----------------------------------------------------------------------------------------------

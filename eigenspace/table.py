@@ -151,11 +151,11 @@ class EigenTable:
             column=values,
             error=_frozen(error, np.float64),
             bound=_frozen(bound, np.uint8),
-            multiplicity=_frozen(map(int, multiplicity), object),
+            multiplicity=_objects(multiplicity, int, int),
             total_degree=_frozen(total_degree, np.int64),
-            space=_frozen(map(_as_index, space), object),
-            frequency=_frozen(map(_as_index, frequency), object),
-            learning_index=_frozen(map(_as_index, learning_index), object),
+            space=_objects(space, _as_index, Fraction, float),
+            frequency=_objects(frequency, _as_index, Fraction, float),
+            learning_index=_objects(learning_index, _as_index, Fraction, float),
             patterns=patterns,
             degrees=degrees,
             trace=trace,
@@ -164,6 +164,7 @@ class EigenTable:
             notes=tuple(notes),
             grid=tuple(grid),
             _formulas=dict(formulas),
+            _codes={},
         )
         for name, entries in ({name: getattr(self, name) for name in _COLUMNS} | dict(formulas)).items():
             if len(entries) != len(values):
@@ -258,14 +259,6 @@ class EigenTable:
                 )
             keep[:] = False
             keep[self._indices(mask)] = True
-        entries = {
-            "total_degree": self.total_degree,
-            "space": self.space,
-            "frequency": self.frequency,
-            "learning_index": self.learning_index,
-            "pattern": self.patterns,
-            "bound": self.bounds(),
-        }
         allowed = {
             "total_degree": total_degree,
             "space": space,
@@ -277,7 +270,8 @@ class EigenTable:
         for name, wanted in allowed.items():
             if wanted is not None:
                 wanted = wanted if isinstance(wanted, Collection) and not isinstance(wanted, str) else (wanted,)
-                keep &= np.fromiter((entry in wanted for entry in entries[name]), dtype=bool, count=len(self))
+                values, which = (self.patterns, np.s_[:]) if name == "pattern" else self.coded(name)
+                keep &= np.array([value in wanted for value in values], dtype=bool)[which]
         if min_value is not None:
             keep &= self.values() >= min_value
         if max_value is not None:
@@ -293,11 +287,27 @@ class EigenTable:
         choice("by", by, _SORT_KEYS)
         reverse = by == "value" if reverse is None else reverse
         if by == "value":
-            floats = self.values().tolist()
-            keys = list(zip(self._log10.tolist(), floats, strict=True))
+            keys = [self.values(), self._log10]
         else:
-            keys = (self.total_degree if by == "degree" else getattr(self, by)).tolist()
-        return self._take(np.array(sorted(range(len(self)), key=keys.__getitem__, reverse=reverse), dtype=np.intp))
+            values, which = self.coded("total_degree" if by == "degree" else by)
+            rank = np.empty(len(values), dtype=np.intp)
+            rank[sorted(range(len(values)), key=values.__getitem__)] = np.arange(len(values))
+            keys = [rank[which]]
+        return self._take(np.lexsort([-key for key in keys] if reverse else keys))
+
+    def coded(self, name: str) -> tuple[list, np.ndarray]:
+        """The different entries of a column that is an array, in order of appearance, and which of them each row has.
+
+        Of ``bound`` the names.  Cost: one pass when it is first asked for; displays of long tables rest on it.
+
+        >>> import eigenspace as es
+        >>> values, which = es.spectrum(es.mlp(9, 1, leaves=2), degree=2).coded("total_degree")
+        >>> values, which.tolist()
+        ([0, 1, 2], [0, 1, 2, 2])
+        """
+        if name not in self._codes:
+            self._codes[name] = _coded(self.bounds() if name == "bound" else getattr(self, name).tolist())
+        return self._codes[name]
 
     # --- displays -------------------------------------------------------------------------------------------------
 
@@ -438,11 +448,15 @@ class EigenTable:
 
     @cached_property
     def _shares(self) -> np.ndarray:
-        weights = (
-            _weight(value, count, lambda i=i: self.column.decimal_text(i, 17))
-            for i, (value, count) in enumerate(zip(self.values().tolist(), self.multiplicity, strict=True))
-        )
-        return _frozen(np.fromiter(weights, float, len(self)) / float(self.trace), np.float64)
+        values, counts = self.values(), self.multiplicity
+        # normal floats times integers in their range; all others take the way of `_weight`
+        easy = (values >= _LEAST_NORMAL) & (counts <= 10**300)
+        shares = np.empty(len(self))
+        with np.errstate(over="ignore"):
+            shares[easy] = values[easy] * counts[easy].astype(float)
+        for i in np.flatnonzero(~easy).tolist():
+            shares[i] = _weight(float(values[i]), counts[i], lambda i=i: self.column.decimal_text(i, 17))
+        return _frozen(shares / float(self.trace), np.float64)
 
     def _take(self, indices: np.ndarray) -> "EigenTable":
         columns = {name: getattr(self, name)[indices] for name in _COLUMNS[:-2]}
@@ -536,6 +550,24 @@ class _Picked(Sequence):
 
     def __getitem__(self, i):
         return self._source[int(self._places[i])]
+
+
+def _objects(entries, convert: Callable, *kinds: type) -> np.ndarray:
+    """A column of objects of these kinds, others converted; the entries that are right as they are stay shared."""
+    if not isinstance(entries, np.ndarray):
+        entries = list(entries)
+    if not set(map(type, entries)) <= set(kinds):
+        entries = [entry if type(entry) in kinds else convert(entry) for entry in entries]
+    return _frozen(entries, object)
+
+
+def _coded(entries: list) -> tuple[list, np.ndarray]:
+    """The different ones among some entries, in order of appearance, and which of them every entry is."""
+    places: dict = {}
+    # most are the same object as another one, and objects are told apart faster than fractions
+    objects = dict(zip(map(id, entries), entries))
+    place_of = {key: places.setdefault(entry, len(places)) for key, entry in objects.items()}
+    return list(places), np.fromiter((place_of[id(entry)] for entry in entries), np.intp, len(entries))
 
 
 def _frozen(entries, dtype) -> np.ndarray:

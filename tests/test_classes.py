@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eigenspace as es
-from eigenspace.classes import canonical, enumerate_classes, representative, single
+from eigenspace.classes import Representatives, canonical, enumerate_classes, single
 from eigenspace.harmonics import multiplicity
 from eigenspace.indices import index_columns
 from eigenspace.shapes import layout
@@ -62,9 +62,9 @@ def test_every_class_is_listed_once_with_its_exact_count(name):
     pool = enumerate_classes(plan.root, degree)
     assert len(pool) == len(found)
     assert pool.degree.tolist() == sorted(pool.degree.tolist()) and pool.degree[0] == 0 and pool.count[0] == 1
-    seen = set()
+    seen, place = set(), Representatives(plan, pool)
     for index in range(len(pool)):
-        degrees = representative(plan, pool, index)
+        degrees = place(index)
         assert sum(degrees) == pool.degree[index]
         where = dict(zip(net.leaves, degrees))
         key = tuple(sorted((shape_of(p, where) for p in net.positions), key=repr))
@@ -73,7 +73,7 @@ def test_every_class_is_listed_once_with_its_exact_count(name):
         # one canonical form for all members of the orbit
         assert len({canonical(plan, member) for member in members[key]}) == 1
     assert seen == set(found)
-    assert len({canonical(plan, representative(plan, pool, i)) for i in range(len(pool))}) == len(pool)
+    assert len({canonical(plan, place(i)) for i in range(len(pool))}) == len(pool)
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -93,13 +93,13 @@ def test_counts_sum_to_all_eigenfunctions(name):
 def test_a_single_class_is_the_class_of_the_full_pool(name):
     net, degree = TREES[name]
     plan, pool = layout(net), enumerate_classes(layout(net).root, degree)
-    spaces = index_columns(pool, net.dim)
+    spaces, place = index_columns(pool, net.dim), Representatives(plan, pool)
     for index in random.Random(name).sample(range(len(pool)), min(len(pool), 40)):
-        degrees = representative(plan, pool, index)
+        degrees = place(index)
         small = single(plan.root, canonical(plan, degrees))
         last = len(small) - 1
         assert small.count[last] == pool.count[index] and small.degree[last] == pool.degree[index]
-        assert canonical(plan, representative(plan, small, last)) == canonical(plan, degrees)
+        assert canonical(plan, Representatives(plan, small)(last)) == canonical(plan, degrees)
         assert sorted(small.pattern(last).split()) == sorted(pool.pattern(index).split())
         assert [c[last] for c in index_columns(small, net.dim)] == [c[index] for c in spaces]
         assert small.degree[0] == 0 and all(small.degree[:-1] <= small.degree[last])
@@ -109,14 +109,15 @@ def test_a_single_class_is_the_class_of_the_full_pool(name):
 def test_restrict_keeps_the_chosen_classes(name):
     net, degree = TREES[name]
     plan, pool = layout(net), enumerate_classes(layout(net).root, degree)
-    rng = np.random.default_rng(3)
+    rng, place = np.random.default_rng(3), Representatives(plan, pool)
     for share in (0.0, 0.05, 0.5, 1.0):
         mask = rng.random(len(pool)) < share
         kept, numbers = pool.restrict(mask)
+        place_kept = Representatives(plan, kept)
         assert len(kept) <= len(pool) and (share < 1 or len(kept) == len(pool))
         for index in np.flatnonzero(mask):
             new = numbers[index]
-            assert representative(plan, kept, new) == representative(plan, pool, index)
+            assert place_kept(new) == place(index)
             assert kept.count[new] == pool.count[index] and kept.pattern(new) == pool.pattern(index)
         assert kept.degree[0] == 0
     nothing, _ = pool.restrict(np.zeros(len(pool), dtype=bool))

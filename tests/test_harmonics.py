@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
-from eigenspace.harmonics import gegenbauer, monomial_moment, multiplicity
+from eigenspace.harmonics import gegenbauer, monomial_moment, multiplicities, multiplicity
 
 DIMS = (1, 2, 3, 4, 7, 30)
 
@@ -42,6 +42,7 @@ def test_multiplicities_have_the_generating_function(dim):
     # (1 + x) / (1 - x)**(s - 1): coefficients C(n + s - 2, s - 2) and their neighbours
     coefficient = lambda n: comb(n + dim - 2, dim - 2) if n >= 0 else 0
     assert [multiplicity(dim, k) for k in range(30)] == [coefficient(k) + coefficient(k - 1) for k in range(30)]
+    assert multiplicities(dim, 29) == [multiplicity(dim, k) for k in range(30)]
 
 
 def test_harmonics_fill_the_homogeneous_polynomials():

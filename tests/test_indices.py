@@ -5,6 +5,7 @@ from math import inf, log
 
 import numpy as np
 import pytest
+import sympy
 
 import eigenspace as es
 from eigenspace.classes import canonical, enumerate_classes, single
@@ -166,6 +167,32 @@ def test_leading_exponents_of_interactions_are_the_measured_ones(kernel, powers)
     found = indices(make(16), degrees)[2 + (kernel == "ntk")]
     assert found >= sum(indices(make(16), degrees)[:2])
     assert measured(make, degrees, kernel, 400, 1600) == pytest.approx(float(found), abs=0.08)
+
+
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+@pytest.mark.parametrize("powers", [(0, 1, 0, 0, 1), (1, 0, 1), (0, 0, 0, 1), (1, 2, 0, 3)])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_leading_exponents_of_one_sphere_are_those_of_its_powers(kernel, powers, depth):
+    # E[t**n P_r] is of the order d**-((n + r) / 2), for n = r, r + 2, ...
+    net = es.mlp(1000, depth, activation=es.polynomial(powers))
+    xi = sympy.Symbol("t")
+    dual, value, tangent = sympy.sympify(net.layers[0].dual(xi)), xi, xi
+    for _ in range(depth):
+        tangent = dual.subs(xi, value) + sympy.diff(dual, xi).subs(xi, value) * tangent
+        value = dual.subs(xi, value)
+    whole = sympy.Poly(sympy.expand(value if kernel == "nngp" else tangent), xi)
+    there = {n for (n,) in whole.monoms()}
+    pool = enumerate_classes(layout(net).root, 30)
+    found = leading_exponents(pool, net.dim, kernel).tolist()
+    assert found == [min((F(n + r, 2) for n in there if n >= r and (n - r) % 2 == 0), default=inf) for r in range(31)]
+
+
+def test_equal_indices_are_one_object():
+    table = es.spectrum(es.cnn(16, (1, 4), 4, head="dense"), degree=5)
+    for column in (table.space, table.frequency, table.learning_index):
+        assert all(isinstance(x, Fraction) for x in column) and len(set(map(id, column))) == len(set(column)) < 25
+    floats = es.spectrum(es.cnn(12, (1, 5), 7, head="dense"), degree=4)
+    assert {type(x) for x in (*floats.space, *floats.learning_index)} == {float}
 
 
 def test_structural_zeros_have_an_infinite_exponent():

@@ -10,7 +10,7 @@ import sympy
 
 import eigenspace as es
 from eigenspace.activations import Activation
-from eigenspace.classes import enumerate_classes, representative
+from eigenspace.classes import Representatives, enumerate_classes
 from eigenspace.harmonics import monomial_moment
 from eigenspace.indices import leading_exponents
 from eigenspace.rings.leading import Balls, Exponents, Size, Symbols
@@ -108,7 +108,7 @@ def test_exponents_are_those_of_tables(name, kernel):
     pool = enumerate_classes(plan.root, 2)
     table = leading_exponents(pool, net.dim, kernel)
     for c in range(len(pool)):
-        degrees = representative(plan, pool, c)
+        degrees = Representatives(plan, pool)(c)
         try:
             order = es.leading_order(net, degrees, kernel)
         except es.UnsupportedError:
@@ -311,12 +311,11 @@ def test_sums_and_products():
 
 def test_moments_of_one_sphere_in_all_arithmetics():
     from eigenspace._flint import precision
-    from eigenspace.centred import _sphere
 
     degrees, d = np.array([0, 1, 2, 3]), 10**8
     with precision(200):
-        rows = _sphere(Size(d, 1.0), degrees, 7, Balls(2))
-    alone = _sphere(Size(d, 1.0), degrees, 7, Exponents())
+        rows = Balls(2).sphere(Size(d, 1.0), degrees, 7)
+    alone = Exponents().sphere(Size(d, 1.0), degrees, 7)
     assert (rows.exponent[0] == alone.exponent[0]).all()
     for r in degrees:
         for n in range(7):

@@ -109,6 +109,13 @@ def test_sorted(table):
         table.sorted("valeu")
 
 
+def test_different_entries_of_a_column(table):
+    for name in ("total_degree", "multiplicity", "space", "learning_index", "bound"):
+        values, which = table.coded(name)
+        column = table.bounds() if name == "bound" else getattr(table, name).tolist()
+        assert [values[i] for i in which] == column and len(values) == len(set(column))
+
+
 def test_a_table_does_not_change(table):
     for name in ("error", "bound", "multiplicity", "total_degree", "space", "frequency", "learning_index"):
         with pytest.raises(ValueError, match="read-only"):

@@ -20,9 +20,11 @@ from math import factorial, inf, prod
 import numpy as np
 
 #: exponents that differ by less are equal: exact ones are scaled to integers, others are sums of logarithms
-_TIE = 1e-9
+_TIE, _DECIMALS = 1e-9, 12
 #: largest array of sums of exponents that is made at once
 _AT_ONCE = 1 << 22
+#: number of exponents of rows that are added in one go
+_IN_CACHE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,11 @@ class Exponents:
             coefficients[place] = self.coefficient(exact) * (1 if size.is_fixed else self.power(size, power - k))
         return exponents, coefficients
 
+    def constant(self, coefficient) -> tuple[list, list] | None:
+        """A coefficient as a number of the exponent 0; None for zero."""
+        rest = self.terms - 1
+        return ([0.0] + [inf] * rest, [coefficient] + [0] * rest) if coefficient != 0 else None
+
     def times_factorials(self, line: Sequence, j: int) -> list:
         """Entry ``n`` times ``n! / j!``."""
         return list(line)
@@ -148,14 +155,26 @@ class Exponents:
         """Rows of these arrays, as far as this arithmetic keeps them."""
         return Numbers(exponent, None)
 
+    def sphere(self, size: Size, degrees: np.ndarray, columns: int) -> Numbers:
+        """Moments of the correlation on one sphere, as in `Balls.sphere`."""
+        n, r = np.arange(columns), np.asarray(degrees)[:, None]
+        inside = (n >= r) & ((n - r) % 2 == 0)
+        return Numbers(np.where(inside, size.exponent * ((n + r) // 2), inf)[None], None)
+
     def unit(self, columns: int) -> Numbers:
         """The generating function 1."""
-        one = [0.0] + [inf] * (self.terms - 1), [1] + [0] * (self.terms - 1)
-        return self.rows([[one] + [None] * (columns - 1)])
+        return self.rows([[self.constant(1)] + [None] * (columns - 1)])
 
     def stack(self, parts: Sequence[Numbers]) -> Numbers:
         """Rows below each other."""
         return self.wrap(*(None if a[0] is None else np.concatenate(a, axis=1) for a in _arrays(parts)))
+
+    def different(self, *parts: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        """One of each kind of equal rows, equal in all parts; and which kind every row is."""
+        # sums of logarithms are equal up to roundings
+        whole = np.concatenate([part.exponent[0] for part in parts], axis=1).round(_DECIMALS)
+        _, kept, which = np.unique(whole, axis=0, return_index=True, return_inverse=True)
+        return kept, which.reshape(-1)
 
     def scale(self, rows: Numbers, size: Size, powers: np.ndarray) -> Numbers:
         """Column ``n`` times ``size**(-powers[n])``."""
@@ -199,17 +218,31 @@ class Exponents:
             lag = np.arange(a.size) - np.arange(a.size)[:, None]
             shifted = np.where(lag >= 0, b.exponent[0][:, lag], inf)
             return Numbers((a.exponent[0][:, :, None] + shifted).min(axis=1)[None], None)
-        columns = []
-        for n in range(a.size):
-            exponent, coefficient = [], []
+        return self._join([self._coefficient([(a, b)], n) for n in range(a.size)])
+
+    def last(self, a: tuple[Numbers, Numbers], of_a: np.ndarray, b: tuple[Numbers, Numbers], of_b: np.ndarray):
+        r"""The last coefficient of :math:`a_0 b_1 + a_1 b_0`, of the rows ``of_a`` and ``of_b`` of two pairs.
+
+        Cost: the number of columns per row, in pieces that stay in the cache.
+        """
+        n, found = a[0].size - 1, []
+        step = max(1, _IN_CACHE // (n + 1))
+        for begin in range(0, of_a.size, step):
+            own = np.s_[begin : begin + step]
+            products = [(a[i].take(of_a[own]), b[1 - i].take(of_b[own])) for i in (0, 1)]
+            found.append(self._join([self._coefficient(products, n)]))
+        return self.stack(found)
+
+    def _coefficient(self, products: Sequence[tuple[Numbers, Numbers]], n: int):
+        """Coefficient ``n`` of a sum of products of generating functions, row by row."""
+        exponent, coefficient = [], []
+        for a, b in products:
             for k in range(self.terms):
                 for l in range(self.terms - k):
                     exponent.append(a.exponent[k][:, : n + 1] + b.exponent[l][:, n::-1])
                     if a.coefficient is not None:
                         coefficient.append(a.coefficient[k][:, : n + 1] * b.coefficient[l][:, n::-1])
-            known = np.concatenate(coefficient, 1) if coefficient else None
-            columns.append(self._sum(np.concatenate(exponent, 1), known))
-        return self._join(columns)
+        return self._sum(np.concatenate(exponent, 1), np.concatenate(coefficient, 1) if coefficient else None)
 
     def apply(self, parts: Sequence[tuple[Numbers, Sequence[Sequence]]]) -> Numbers:
         """Column ``j``: the sum over ``n`` and over the parts of ``matrix[j][n]`` times column ``n``."""
@@ -281,6 +314,24 @@ class Balls(Exponents):
 
         found = (arb_poly(list(a)) * arb_poly(list(b))).coeffs()[: len(a)]
         return [0 if c.is_zero() else c for c in found] + [0] * (len(a) - len(found))
+
+    def different(self, *parts: Numbers) -> tuple[np.ndarray, np.ndarray]:
+        """All rows: whether two coefficients are equal, balls cannot tell."""
+        return np.arange(len(parts[0])), np.arange(len(parts[0]))
+
+    def sphere(self, size: Size, degrees: np.ndarray, columns: int) -> Numbers:
+        r"""Moments of the correlation on one sphere, over ``n!`` (see `harmonics.monomial_moment`): for ``n = r + 2i``,
+
+        .. math:: \frac{m(r, n)}{n!} = \frac{s^{-(i + r)}}{2^i i!} \prod_{l < i + r} \frac{1}{1 + 2l/s}.
+        """
+
+        def entry(r: int, n: int):
+            if n < r or (n - r) % 2:
+                return None
+            i = (n - r) // 2
+            return self.number(size, -(i + r), Fraction(1, 2**i * factorial(i)), range(0, n + r, 2), -1)
+
+        return self.rows([[entry(r, n) for n in range(columns)] for r in degrees.tolist()])
 
     def wrap(self, exponent, coefficient) -> Numbers:
         """Rows of these arrays."""
