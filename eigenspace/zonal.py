@@ -95,29 +95,22 @@ class SphereLaw:
         """Number of eigenfunctions of a degree."""
         return multiplicity(self.dim, degree)
 
-    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
-        """Correlations and weights, at the working precision; the angle goes like ``v**bend`` at the ends."""
-        from flint import arb
+    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[tuple, tuple]:
+        """The correlations above 0 and their weights (those below are their mirror image), at ``bits`` bits.
 
-        if self.dim == 1:
-            return [arb(1), arb(-1)], [arb(1) / 2, arb(1) / 2]
-        constant = 1 / arb.pi()
-        if self.dim > 2:
-            half = arb(self.dim) / 2
-            constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
-        points, masses = [], []
-        for angle, weight in zip(*legendre(nodes, bits)):
-            if bend > 1:
-                angle, slope = _bent(angle, bend)
-                weight *= slope
-            sine, cosine = angle.sin_cos()
-            mass = constant * weight * sine ** (self.dim - 2)
-            points += [cosine, -cosine]
-            masses += [mass, mass]
-        return points, masses
+        The angle goes like ``v**bend`` at the ends.
+        """
+        return _sphere_points(self.dim, nodes, bits, bend)
+
+    def polynomials(self, degrees: Sequence[int], points: Sequence, bits: int):
+        """``P_k`` at the points, one row of an `arb_mat` for each degree (see `polynomials`)."""
+        return polynomials(self, degrees, points, bits)
 
     def step(self, k: int) -> tuple[int, int, int]:
-        """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
+        """Integers ``a = b + c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``.
+
+        In dimension 1, :math:`t^2 = 1` makes it one of degree 1 only.
+        """
         if self.dim <= 2:
             return self.dim, 1, 1
         return 2 * k + self.dim - 2, k, k + self.dim - 2
@@ -194,18 +187,33 @@ class CubeLaw:
             moments = np.stack(columns, axis=1).tolist()
             return ring.rows_from_rule(moments, majorants, np.full((len(degrees), size), -np.inf), False, 1.0)
 
-    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
-        """Correlations and weights, at the working precision."""
+    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[tuple, tuple]:
+        """The correlations from 0 on (exact fractions) and their weights; half the weight of 0, its own mirror image."""
+        from flint import arb, fmpq
+
+        total = self.bits
+        counts = [comb(total, i) if 2 * i < total else comb(total, i) // 2 for i in range(total // 2 + 1)]
+        points = tuple(fmpq(total - 2 * i, total) for i in range(len(counts)))
+        return points, tuple(arb(n) / 2**total for n in counts)
+
+    def polynomials(self, degrees: Sequence[int], points: Sequence, bits: int):
+        r"""``P_k`` at the points, one row of an `arb_mat` for each degree, at the working precision.
+
+        With :math:`x = w t`, the :math:`\binom wk P_k` are integers [YangSalman2019, recurrence of `rows`]:
+
+        .. math:: (k+1) Q_{k+1} = x Q_k - (w - k + 1) Q_{k-1}.
+        """
         from flint import arb
 
-        total, counts = self.bits, [1]
-        for i in range(total):
-            counts.append(counts[-1] * (total - i) // (i + 1))
-        return [arb(total - 2 * i) / total for i in range(total + 1)], [arb(n) / 2**total for n in counts]
-
-    def step(self, k: int) -> tuple[int, int, int]:
-        """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
-        return self.bits, k, self.bits - k
+        places = [int(self.bits * t) for t in points]
+        wanted, rows = set(degrees), []
+        before, current = [0] * len(places), [1] * len(places)
+        for k in range(max(degrees) + 1):
+            if k in wanted:
+                rows.append([arb(q) / self.multiplicity(k) for q in current])
+            left = self.bits - k + 1
+            before, current = current, [(x * q - left * p) // (k + 1) for x, q, p in zip(places, current, before)]
+        return _matrix(rows, len(places))
 
 
 def _bend(chain) -> int:
@@ -224,45 +232,119 @@ def _bent(angle, q: int) -> tuple:
     return pi * scale * v**q * integral, scale * (v * (1 - v)) ** (q - 1)
 
 
-def polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
-    """``P_k`` at the points, one row for each degree (ascending)."""
+@lru_cache(maxsize=8)
+def _sphere_points(dim: int, nodes: int, bits: int, bend: int) -> tuple[tuple, tuple]:
     from flint import arb
 
+    with precision(bits):
+        if dim == 1:
+            return (arb(1),), (arb(1) / 2,)
+        constant = 1 / arb.pi()
+        if dim > 2:
+            half = arb(dim) / 2
+            constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
+        points, masses = [], []
+        for angle, weight in zip(*legendre(nodes, bits)):
+            if bend > 1:
+                angle, slope = _bent(angle, bend)
+                weight *= slope
+            sine, cosine = angle.sin_cos()
+            points.append(cosine)
+            masses.append(constant * weight * sine ** (dim - 2))
+        return tuple(points), tuple(masses)
+
+
+def polynomials(law: SphereLaw, degrees: Sequence[int], points: Sequence, bits: int):
+    r"""``P_k`` at balls inside [-1, 1], one row of an `arb_mat` for each degree (ascending), to about ``2**-bits``.
+
+    The recurrence runs over integers ``p`` for :math:`2^{-bits} p`, at points that are rounded to such integers, and
+    every step errs by less than 2 units.  The balls around the results are proved.  An error ``d`` made at the step to
+    ``j + 1`` goes on by the recurrence, :math:`e_{k+1} = (1 + \beta_k)\, t\, e_k - \beta_k e_{k-1}` with
+    :math:`0 \le \beta_k = b / c \le 1`.  In :math:`t = \cos\theta`, :math:`\delta_{k+1} = e_{k+1} - t e_k` and
+    :math:`\varepsilon_k = \sin\theta\, e_k` this is
+
+    .. math::
+
+        \delta_{k+1} = \beta_k (\cos\theta\, \delta_k - \sin\theta\, \varepsilon_{k-1}), \qquad
+        \varepsilon_k = \sin\theta\, \delta_k + \cos\theta\, \varepsilon_{k-1},
+
+    a rotation followed by a contraction, so that :math:`|\delta_k| \le |d|` for ever, and
+    :math:`|e_k| \le |e_{k-1}| + |d| \le (k - j) |d|`.  All steps together leave less than :math:`k (k - 1)` units.  A
+    point that is wrong by ``r`` changes :math:`P_k` by at most :math:`k^2 r` (Markov's inequality with
+    :math:`|P_k| \le 1`); its rounding adds one unit to its radius.  For ``dim`` 1 the points and all steps are exact.
+    Cost: 3 products of integers per degree and point.
+    """
+    from flint import arb, arb_mat, fmpz_mat
+
+    unit = 1 << bits
+    places = [max(-unit, min(unit, _fixed(t, bits))) for t in points]
     wanted, rows = set(degrees), []
-    before, current = None, [arb(1)] * len(points)
+    before, current = places, [unit] * len(places)
     for k in range(max(degrees) + 1):
         if k in wanted:
             rows.append(current)
         if k == 0:
-            before, current = current, list(points)
-        elif k < max(degrees):
+            before, current = current, places
+        else:
             a, b, c = law.step(k)
-            before, current = current, [(a * t * p - b * q) / c for t, p, q in zip(points, current, before)]
-    return rows
+            before, current = current, [(a * (t * p >> bits) - b * q) // c for t, p, q in zip(places, current, before)]
+    with precision(bits + 64):
+        values = arb_mat(fmpz_mat(rows)) * arb(2) ** -bits
+        if law.dim == 1:
+            return values
+        radius = arb(2) ** (1 - bits) + max((t.rad() for t in points), key=float)
+        errors = arb_mat([[(k * k * radius).upper()] for k in degrees])
+        return values + errors * arb_mat([[arb(0, 1)] * len(places)])
 
 
-def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
-    """Matrices of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``."""
-    from flint import arb, arb_mat
+def _fixed(t, bits: int) -> int:
+    """The midpoint of a ball in units of ``2**-bits``, rounded down."""
+    mantissa, exponent = t.mid().man_exp()
+    shift = int(exponent) + bits
+    return int(mantissa) << shift if shift >= 0 else int(mantissa) >> -shift
 
+
+def _matrix(rows: list, width: int):
+    """An `arb_mat`, also without rows."""
+    from flint import arb_mat
+
+    return arb_mat(rows) if rows else arb_mat(0, width)
+
+
+def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int) -> list:
+    """Tables of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``.
+
+    :math:`P_k(-t) = (-1)^k P_k(t)`: half of the points carry the polynomials, against sums of the two values for even
+    degrees and differences for odd ones.
+    """
     points, masses = law.points(nodes, bits, _bend(chain))
-    rows = polynomials(law, degrees, points)
-    results = [arb_mat(len(degrees), size) for _ in range(1 + tangent)]
+    own = [[k for k in degrees if k % 2 == parity] for parity in (0, 1)]
+    sums = [0, 0]
     # in blocks of points, so that the powers of all kernel values need not be there at once
     for start in range(0, len(points), _BLOCK):
         part = slice(start, start + _BLOCK)
-        kernels, tangents = zip(*(evaluate(chain, t, t) for t in points[part]))
-        signed = arb_mat([[m * p for m, p in zip(masses[part], row[part])] for row in rows])
-        powers = []
-        for k in kernels:
-            line = [arb(1)]
-            for _ in range(size - 1):
-                line.append(line[-1] * k)
-            powers.append(line)
-        results[0] += signed * arb_mat(powers)
-        if tangent:
-            results[1] += signed * arb_mat([[h * x for x in line] for h, line in zip(tangents, powers)])
-    return results
+        lines = [], []
+        for t, mass in zip(points[part], masses[part]):
+            ahead, behind = (_integrands(chain, s * t, mass, size, tangent) for s in (1, -1))
+            lines[0].append([a + b for a, b in zip(ahead, behind)])
+            lines[1].append([a - b for a, b in zip(ahead, behind)])
+        for parity in (0, 1):
+            if own[parity]:
+                rows = law.polynomials(own[parity], points[part], bits)
+                sums[parity] += rows * _matrix(lines[parity], len(points[part]))
+    by_degree = {k: row for parity in (0, 1) if own[parity] for k, row in zip(own[parity], sums[parity].tolist())}
+    return [[by_degree[k][i * size : (i + 1) * size] for k in degrees] for i in range(1 + tangent)]
+
+
+def _integrands(chain, t, mass, size: int, tangent: bool) -> list:
+    """``K^j`` at a correlation, ``j < size``, and (with ``tangent``) ``T K^j``, times the mass of a point."""
+    from flint import arb
+
+    kernel, slope = evaluate(chain, arb(t), arb(t))
+    line = [mass]
+    for _ in range(size - 1):
+        line.append(line[-1] * kernel)
+    return line + [slope * x for x in line] if tangent else line
 
 
 def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, constant: list) -> list:
@@ -300,11 +382,7 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
         gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
         if probe is ring and order >= 2 * size and (gap < ring.settled or order >= last):
             return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
-        pursued = (
-            probe is ring
-            and order < most
-            and law.pursue_series(max(degrees), gap, most / order, ring.settled)
-        )
+        pursued = probe is ring and order < most and law.pursue_series(max(degrees), gap, most / order, ring.settled)
         if last == inf and not pursued:
             break
         order *= 2
@@ -337,9 +415,7 @@ def _open_gaps(ring, rows) -> np.ndarray:
 def _series_rows(ring, chain, leaf, size, tangent):
     order = leaf.size - 2
     parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
-    return [
-        ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts
-    ]
+    return [ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts]
 
 
 def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
@@ -351,7 +427,7 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
     """
     from flint import arb
 
-    bits = ceil(ring.fine_bits + 60 + 2 * len(chain) - smallest + 1.4 * max(degrees))
+    bits = ceil(ring.fine_bits + 60 + 2 * len(chain) - smallest) + 2 * max(degrees).bit_length()
     proofs = () if law.is_finite else ellipses(chain)
     if law.is_finite or proofs:
         nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - ring.fine_bits)
@@ -414,7 +490,7 @@ def _tables(chain, law, degrees, size: int, tangent: bool, nodes: int, bits: int
     """The moments by a rule as lists of balls, with the structural zeros and the one of order zero exact."""
     from flint import arb
 
-    tables = [t.tolist() for t in _rule(chain, law, degrees, size, tangent, nodes, bits)]
+    tables = _rule(chain, law, degrees, size, tangent, nodes, bits)
     for table, mask in zip(tables, zeros):
         for i, j in zip(*np.nonzero(mask)):
             table[i][j] = arb(0)

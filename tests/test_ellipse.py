@@ -102,7 +102,7 @@ def test_real_errors_stay_below_the_proved_ones(chain, dim):
         for part in range(2):
             for i in range(len(degrees)):
                 for j in range(size):
-                    error = abs(rough[part][i, j] - fine[part][i, j]).abs_upper()
+                    error = abs(rough[part][i][j] - fine[part][i][j]).abs_upper()
                     assert error == 0 or binary_log(error) <= max(bounds[part][i, j], 40 - bits)
     assert max(b.max() for b in bounds) <= -40.0
 
@@ -112,8 +112,8 @@ def test_too_few_nodes_would_be_noticed():
     law, chain, bits = zonal.SphereLaw(3), (es.relu, es.relu), 300
     nodes, _ = zonal._proved_nodes(law, _ellipse.ellipses(chain), [30], 2, False, -120.0)
     with precision(bits):
-        few = zonal._rule(chain, law, [30], 2, False, 2 * (nodes // 6), bits)[0][0, 1]
-        fine = zonal._rule(chain, law, [30], 2, False, 2 * nodes, bits)[0][0, 1]
+        few = zonal._rule(chain, law, [30], 2, False, 2 * (nodes // 6), bits)[0][0][1]
+        fine = zonal._rule(chain, law, [30], 2, False, 2 * nodes, bits)[0][0][1]
         assert binary_log(abs(few - fine).abs_upper()) > -120.0
 
 
