@@ -31,7 +31,7 @@ from .harmonics import multiplicity
 from .rings import FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS, EigenTable, Provenance
-from .zonal import SphereLaw, polynomials
+from .zonal import SphereLaw
 
 #: dimension from which the rule of the law takes the place of the rule in the angle
 _HIGH_DIM = 400
@@ -232,30 +232,28 @@ class _Rules:
         .. math:: P(|t| > a) \le \frac{2 c_s}{s - 1} \frac{(1 - a^2)^{(s - 1)/2}}{a},
                   \qquad c_s \le \sqrt{(s - 1) / 2\pi}.
         """
-        from flint import arb, arb_mat
+        from flint import arb
 
         working = bits + 2 * self.degrees[-1].bit_length() + 32
         with precision(working):
+            # at the nodes of the rule of the law, polynomials are as small as the root of their mean square
+            fine = working + (self._size if self.is_high else 0)
             if self.is_high:
-                points, masses = (column[::2] for column in gauss_points(self.dim, nodes, working))
+                points, masses = (column[::2] for column in gauss_points(self.dim, nodes, fine))
             else:
                 points, masses = self.law.points(nodes, working)
             ahead, behind = self._sampled(points, working)
             if all(value.mid() == 0 for value in ahead + behind):
                 return None
-            parts = [a + b for a, b in zip(ahead, behind)], [a - b for a, b in zip(ahead, behind)]
-            vanish = [False, False]
             # the rule of the law sees a small part of [-1, 1] in high dimension
-            wide = SphereLaw(2).points(_WIDE, working)[0]
-            for parity, sign in enumerate((-1, 1)):
-                if _agree(ahead, behind, sign) and (not self.is_high or _agree(*self._sampled(wide, working), sign)):
-                    parts[parity][:] = [arb(0)] * len(points)
-                    vanish[parity] = True
-            # polynomials are as small as the root of their mean square at the nodes of the rule of the law
-            fine = working + (self._size if self.is_high else 0)
-            weighted = arb_mat([[m * a, m * b] for m, a, b in zip(masses, *parts)])
-            results = (polynomials(self.law, self.degrees, points, fine) * weighted).tolist()
-            sums = [pair[k % 2] for k, pair in zip(self.degrees, results)]
+            wide = SphereLaw(2).points(_WIDE, working)[0] if self.is_high else ()
+            vanish = [
+                _agree(ahead, behind, sign) and (not wide or _agree(*self._sampled(wide, working), sign))
+                for sign in (-1, 1)
+            ]
+            weighted = [[[m * x] for m, x in zip(masses, side)] for side in (ahead, behind)]
+            results = self.law.polynomials(self.degrees, points, fine).sums(*weighted).tolist()
+            sums = [arb(0) if vanish[k % 2] else row[0] for k, row in zip(self.degrees, results)]
             if self.law.is_finite or (self.unseen == 0 if self.is_high else is_resolved(ahead, behind)):
                 return sums, [arb(0)] * len(sums)
             hidden = 2 * largest_step(ahead, behind, masses)

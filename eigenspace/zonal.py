@@ -21,13 +21,13 @@ the rule is exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import ceil, comb, inf, log2, pi
+from functools import lru_cache, partial
+from math import ceil, comb, floor, inf, log2, pi
 
 import numpy as np
 
 from ._ellipse import ellipses
-from ._flint import precision
+from ._flint import precision, scaled_ball
 from .duals import evaluate, is_nonnegative, layer_matrix, powers, supports
 from .errors import ConvergenceError
 from .harmonics import multiplicity
@@ -36,12 +36,26 @@ from .rings import FLOAT
 _MOST_NODES = 20000
 #: largest power of the substitution for layers with a jump
 _MOST_BEND = 16
+#: step of the numbers of nodes
+_NODES_STEP = 8
 #: points of a rule that are worked on together
 _BLOCK = 128
+#: how many blocks of polynomials are kept for the next call, the bytes of each at most, and those of a number's head
+_KEPT, _KEPT_BYTES, _ENTRY_BYTES = 6, 3_000_000, 64
 #: dimension from which the power series is pursued to its highest order, whatever its first terms look like
 _SERIES_DIM = 48
 #: largest number of bits at which the rule of a cube is taken at once
 _RULE_BITS = 256
+#: the power of the degree and the bits that a kernel with a kink is supposed to fall by, at most
+_LIKELY_POWER, _LIKELY_BITS = 4, 12
+#: bits of a rule beyond the accuracy of its smallest moment
+_GUARD_BITS = 40
+#: bits to which two rules have to agree where nothing is proved
+_AGREED_BITS = 50
+#: bits of a word
+_WORD = 64
+#: how many powers of a kernel decide on the route and its precision
+_FIRST_POWERS = 4
 #: highest orders of the power series, for eigenvalues alone and for all moments
 _MOST_ORDER, _MOST_ORDER_MOMENTS = 2048, 1024
 #: the highest order where duals are known by estimated power series
@@ -84,6 +98,22 @@ class SphereLaw:
         """Order of the power series that is tried first."""
         return max(64, degree + 16)
 
+    def slowest(self, degrees: Sequence[int]) -> Sequence[int]:
+        """The degrees whose series settle last: the highest, of both parities where all degrees are asked for."""
+        return degrees[-2:]
+
+    def rows(self, ring, degrees: Sequence[int], size: int):
+        """Moments ``E[t^n P_k] / n!``, ``n < size``, one row for each degree, over a ring."""
+        return ring.leaf(self.dim, degrees, size)
+
+    def likely_log2(self, degree: int) -> float:
+        r"""Binary logarithm of what the moments of a kernel with a kink at 1 or -1 hardly fall below.
+
+        The trace is shared by :math:`N(s, k)` eigenvalues of every degree ``k``, and such kernels give a degree a share
+        that falls like a power of it.
+        """
+        return -log2(self.multiplicity(degree)) - _LIKELY_POWER * log2(degree + 1) - _LIKELY_BITS
+
     def pursue_series(self, degree: int, gap: float, ratio: float, settled: float) -> bool:
         """Whether a relative width ``gap`` of the brackets settles when the order rises by ``ratio``.
 
@@ -102,9 +132,46 @@ class SphereLaw:
         """
         return _sphere_points(self.dim, nodes, bits, bend)
 
-    def polynomials(self, degrees: Sequence[int], points: Sequence, bits: int):
-        """``P_k`` at the points, one row of an `arb_mat` for each degree (see `polynomials`)."""
-        return polynomials(self, degrees, points, bits)
+    def polynomials(self, degrees: Sequence[int], points: Sequence, bits: int) -> "Polynomials":
+        r"""``P_k`` at balls inside [-1, 1], to about ``2**-bits``.
+
+        The recurrence of `step` runs over integers ``p`` for :math:`2^{-bits} p`, at points that are rounded to such
+        integers, and every step errs by less than 2 units.  The balls around the results are proved.  An error ``d``
+        made at the step to ``j + 1`` goes on by the recurrence,
+        :math:`e_{k+1} = (1 + \beta_k)\, t\, e_k - \beta_k e_{k-1}` with :math:`0 \le \beta_k = b / c \le 1`.  In
+        :math:`t = \cos\theta`, :math:`\delta_{k+1} = e_{k+1} - t e_k` and :math:`\varepsilon_k = \sin\theta\, e_k`
+        this is
+
+        .. math::
+
+            \delta_{k+1} = \beta_k (\cos\theta\, \delta_k - \sin\theta\, \varepsilon_{k-1}), \qquad
+            \varepsilon_k = \sin\theta\, \delta_k + \cos\theta\, \varepsilon_{k-1},
+
+        a rotation followed by a contraction, so that :math:`|\delta_k| \le |d|` for ever, and
+        :math:`|e_k| \le |e_{k-1}| + |d| \le (k - j) |d|`.  All steps together leave less than :math:`k (k - 1)` units.
+        A point that is wrong by ``r`` changes :math:`P_k` by at most :math:`k^2 r` (Markov's inequality with
+        :math:`|P_k| \le 1`); its rounding adds one unit to its radius.  In dimension 1 the points and all steps are
+        exact.  Cost: 3 products of integers per degree and point.
+        """
+        from flint import arb, arb_mat, fmpz, fmpz_mat
+
+        unit = fmpz(1) << bits
+        places = [max(-unit, min(unit, _fixed(t, bits))) for t in points]
+        before, current = [fmpz(0)] * len(places), [unit] * len(places)
+        rows = {0: current}
+        for k in range(max(degrees)):
+            a, b, c = self.step(k) if k else (1, 0, 1)
+            before, current = current, [(a * (t * p >> bits) - b * q) // c for t, p, q in zip(places, current, before)]
+            rows[k + 1] = current
+        with precision(bits + _WORD):
+            radius = arb(0) if self.dim == 1 else arb(2) ** (1 - bits) + max((t.rad() for t in points), key=float)
+            spread = arb_mat([[arb(0, 1)] * len(places)])
+
+            def matrix(own):
+                values = arb_mat(fmpz_mat([rows[k] for k in own])) * arb(2) ** -bits
+                return values + arb_mat([[(k * k * radius).upper()] for k in own]) * spread
+
+            return Polynomials.of(degrees, matrix)
 
     def step(self, k: int) -> tuple[int, int, int]:
         """Integers ``a = b + c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``.
@@ -145,6 +212,14 @@ class CubeLaw:
         :math:`(k / ew)^k`.
         """
         return max(64, (5 * degree // 2 if self.prefers_series else degree) + 32)
+
+    def slowest(self, degrees: Sequence[int]) -> Sequence[int]:
+        """All degrees: their moments come together."""
+        return degrees
+
+    def likely_log2(self, degree: int) -> float:
+        """Nothing is taken for granted: minus infinity."""
+        return -inf
 
     def pursue_series(self, degree: int, gap: float, ratio: float, settled: float) -> bool:
         """Whether to raise the order of the power series: moments fall up to an order of about ``bits``."""
@@ -188,7 +263,7 @@ class CubeLaw:
             return ring.rows_from_rule(moments, majorants, np.full((len(degrees), size), -np.inf), False, 1.0)
 
     def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[tuple, tuple]:
-        """The correlations from 0 on (exact fractions) and their weights; half the weight of 0, its own mirror image."""
+        """The correlations from 0 on (exact fractions) and their weights; half the weight of 0, its mirror image."""
         from flint import arb, fmpq
 
         total = self.bits
@@ -196,24 +271,26 @@ class CubeLaw:
         points = tuple(fmpq(total - 2 * i, total) for i in range(len(counts)))
         return points, tuple(arb(n) / 2**total for n in counts)
 
-    def polynomials(self, degrees: Sequence[int], points: Sequence, bits: int):
-        r"""``P_k`` at the points, one row of an `arb_mat` for each degree, at the working precision.
+    def polynomials(self, degrees: Sequence[int], points: Sequence, bits: int) -> "Polynomials":
+        r"""``P_k`` at the points.
 
-        With :math:`x = w t`, the :math:`\binom wk P_k` are integers [YangSalman2019, recurrence of `rows`]:
+        With :math:`x = w t`, the :math:`Q_k = \binom wk P_k` are integers [YangSalman2019, recurrence of `rows`]:
 
         .. math:: (k+1) Q_{k+1} = x Q_k - (w - k + 1) Q_{k-1}.
         """
-        from flint import arb
+        from flint import arb, arb_mat
 
         places = [int(self.bits * t) for t in points]
-        wanted, rows = set(degrees), []
         before, current = [0] * len(places), [1] * len(places)
-        for k in range(max(degrees) + 1):
-            if k in wanted:
-                rows.append([arb(q) / self.multiplicity(k) for q in current])
+        rows = {0: current}
+        for k in range(max(degrees)):
             left = self.bits - k + 1
             before, current = current, [(x * q - left * p) // (k + 1) for x, q, p in zip(places, current, before)]
-        return _matrix(rows, len(places))
+            rows[k + 1] = current
+        with precision(bits):
+            return Polynomials.of(
+                degrees, lambda own: arb_mat([[arb(q) / self.multiplicity(k) for q in rows[k]] for k in own])
+            )
 
 
 def _bend(chain) -> int:
@@ -254,86 +331,64 @@ def _sphere_points(dim: int, nodes: int, bits: int, bend: int) -> tuple[tuple, t
         return tuple(points), tuple(masses)
 
 
-def polynomials(law: SphereLaw, degrees: Sequence[int], points: Sequence, bits: int):
-    r"""``P_k`` at balls inside [-1, 1], one row of an `arb_mat` for each degree (ascending), to about ``2**-bits``.
+@dataclass(frozen=True, eq=False)
+class Polynomials:
+    """``P_k`` at half of the points of a rule, even and odd degrees apart: :math:`P_k(-t) = (-1)^k P_k(t)`."""
 
-    The recurrence runs over integers ``p`` for :math:`2^{-bits} p`, at points that are rounded to such integers, and
-    every step errs by less than 2 units.  The balls around the results are proved.  An error ``d`` made at the step to
-    ``j + 1`` goes on by the recurrence, :math:`e_{k+1} = (1 + \beta_k)\, t\, e_k - \beta_k e_{k-1}` with
-    :math:`0 \le \beta_k = b / c \le 1`.  In :math:`t = \cos\theta`, :math:`\delta_{k+1} = e_{k+1} - t e_k` and
-    :math:`\varepsilon_k = \sin\theta\, e_k` this is
+    degrees: tuple[int, ...]
+    #: an `arb_mat` for the even and one for the odd degrees, None where there are none
+    parts: tuple
 
-    .. math::
+    @classmethod
+    def of(cls, degrees: Sequence[int], matrix) -> "Polynomials":
+        """From a function that gives the matrix of some degrees."""
+        groups = [[k for k in degrees if k % 2 == parity] for parity in (0, 1)]
+        return cls(tuple(degrees), tuple(matrix(own) if own else None for own in groups))
 
-        \delta_{k+1} = \beta_k (\cos\theta\, \delta_k - \sin\theta\, \varepsilon_{k-1}), \qquad
-        \varepsilon_k = \sin\theta\, \delta_k + \cos\theta\, \varepsilon_{k-1},
+    def sums(self, ahead: list[list], behind: list[list]):
+        """The sums of ``f(t) P_k(t) + g(t) P_k(-t)`` over the points ``t``, as an `arb_mat`.
 
-    a rotation followed by a contraction, so that :math:`|\delta_k| \le |d|` for ever, and
-    :math:`|e_k| \le |e_{k-1}| + |d| \le (k - j) |d|`.  All steps together leave less than :math:`k (k - 1)` units.  A
-    point that is wrong by ``r`` changes :math:`P_k` by at most :math:`k^2 r` (Markov's inequality with
-    :math:`|P_k| \le 1`); its rounding adds one unit to its radius.  For ``dim`` 1 the points and all steps are exact.
-    Cost: 3 products of integers per degree and point.
-    """
-    from flint import arb, arb_mat, fmpz_mat
+        ``f`` and ``g`` have some values at every point.
+        """
+        from flint import arb_mat
 
-    unit = 1 << bits
-    places = [max(-unit, min(unit, _fixed(t, bits))) for t in points]
-    wanted, rows = set(degrees), []
-    before, current = places, [unit] * len(places)
-    for k in range(max(degrees) + 1):
-        if k in wanted:
-            rows.append(current)
-        if k == 0:
-            before, current = current, places
-        else:
-            a, b, c = law.step(k)
-            before, current = current, [(a * (t * p >> bits) - b * q) // c for t, p, q in zip(places, current, before)]
-    with precision(bits + 64):
-        values = arb_mat(fmpz_mat(rows)) * arb(2) ** -bits
-        if law.dim == 1:
-            return values
-        radius = arb(2) ** (1 - bits) + max((t.rad() for t in points), key=float)
-        errors = arb_mat([[(k * k * radius).upper()] for k in degrees])
-        return values + errors * arb_mat([[arb(0, 1)] * len(places)])
+        by_parity = [iter(()), iter(())]
+        for parity, part in enumerate(self.parts):
+            if part is not None:
+                sign = (-1) ** parity
+                values = arb_mat([[x + sign * y for x, y in zip(*lines)] for lines in zip(ahead, behind)])
+                by_parity[parity] = iter((part * values).tolist())
+        return arb_mat([next(by_parity[k % 2]) for k in self.degrees])
 
 
-def _fixed(t, bits: int) -> int:
+def _fixed(t, bits: int):
     """The midpoint of a ball in units of ``2**-bits``, rounded down."""
     mantissa, exponent = t.mid().man_exp()
     shift = int(exponent) + bits
-    return int(mantissa) << shift if shift >= 0 else int(mantissa) >> -shift
-
-
-def _matrix(rows: list, width: int):
-    """An `arb_mat`, also without rows."""
-    from flint import arb_mat
-
-    return arb_mat(rows) if rows else arb_mat(0, width)
+    return mantissa << shift if shift >= 0 else mantissa >> -shift
 
 
 def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int) -> list:
-    """Tables of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``.
-
-    :math:`P_k(-t) = (-1)^k P_k(t)`: half of the points carry the polynomials, against sums of the two values for even
-    degrees and differences for odd ones.
-    """
-    points, masses = law.points(nodes, bits, _bend(chain))
-    own = [[k for k in degrees if k % 2 == parity] for parity in (0, 1)]
-    sums = [0, 0]
+    """Tables of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``."""
+    bend = _bend(chain)
+    points, masses = law.points(nodes, bits, bend)
+    # what depends on the law alone is kept where it is small
+    size_in_bytes = len(degrees) * min(len(points), _BLOCK) * (bits // 8 + _ENTRY_BYTES)
+    kept = _kept_polynomials if size_in_bytes <= _KEPT_BYTES else _kept_polynomials.__wrapped__
+    total = 0
     # in blocks of points, so that the powers of all kernel values need not be there at once
     for start in range(0, len(points), _BLOCK):
         part = slice(start, start + _BLOCK)
-        lines = [], []
-        for t, mass in zip(points[part], masses[part]):
-            ahead, behind = (_integrands(chain, s * t, mass, size, tangent) for s in (1, -1))
-            lines[0].append([a + b for a, b in zip(ahead, behind)])
-            lines[1].append([a - b for a, b in zip(ahead, behind)])
-        for parity in (0, 1):
-            if own[parity]:
-                rows = law.polynomials(own[parity], points[part], bits)
-                sums[parity] += rows * _matrix(lines[parity], len(points[part]))
-    by_degree = {k: row for parity in (0, 1) if own[parity] for k, row in zip(own[parity], sums[parity].tolist())}
-    return [[by_degree[k][i * size : (i + 1) * size] for k in degrees] for i in range(1 + tangent)]
+        own = list(zip(points[part], masses[part]))
+        sides = [[_integrands(chain, sign * t, mass, size, tangent) for t, mass in own] for sign in (1, -1)]
+        total += kept(law, tuple(degrees), nodes, bits, bend, start).sums(*sides)
+    rows = total.tolist()
+    return [[row[i * size : (i + 1) * size] for row in rows] for i in range(1 + tangent)]
+
+
+@lru_cache(maxsize=_KEPT)
+def _kept_polynomials(law, degrees: tuple, nodes: int, bits: int, bend: int, start: int) -> Polynomials:
+    return law.polynomials(degrees, law.points(nodes, bits, bend)[0][start : start + _BLOCK], bits)
 
 
 def _integrands(chain, t, mass, size: int, tangent: bool) -> list:
@@ -369,27 +424,32 @@ def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: in
     """Rows of ``E[K^j P_k]`` and, with ``tangent``, of ``E[T K^j P_k]``, for ``j < size`` and ascending ``degrees``.
 
     ``series(ring, n)`` gives the rows of the moments ``E[t^i P_k]``, ``i < n``, of the law.  The power series of the
-    chain is taken where it settles within a moderate order, the rule of the law otherwise.
+    chain is taken where it settles within a moderate order, the rule of the law otherwise; the rows that settle last
+    decide.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
+    first = min(size, _FIRST_POWERS)
     order = law.first_order(max(degrees)) + 4 * (powers(chain) - 1)
     most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     probe = ring if ring is FLOAT or law.prefers_series else FLOAT
     # a dual that is known by its power series only leaves no other way
     last = max(_MOST_ORDER_ESTIMATED, 2 * size) if any(a.is_estimated for a in chain) else inf
     while True:
-        rows = _series_rows(probe, chain, series(probe, order + 2), min(size, 4), tangent)
-        gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
+        rows = _series_rows(probe, chain, law.rows(probe, law.slowest(degrees), order + 2), first, tangent)
+        gap = _widest(probe, rows)
         if probe is ring and order >= 2 * size and (gap < ring.settled or order >= last):
-            return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
+            everything = rows
+            if len(rows[0]) < len(degrees) or first < size:
+                everything = _series_rows(ring, chain, series(ring, order + 2), size, tangent)
+                gap = _widest(ring, [ring.cut(r, first) for r in everything])
+            if gap < ring.settled or order >= last:
+                return everything
         pursued = probe is ring and order < most and law.pursue_series(max(degrees), gap, most / order, ring.settled)
         if last == inf and not pursued:
             break
         order *= 2
     zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
-    # from the first moments on, moments fall at most like the size of the corner where all correlations are 1
-    smallest = min(probe.smallest_log2(r) for r in rows) - law.extent * log2(size) / 2
-    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest)
+    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, min(probe.smallest_log2(r) for r in rows))
 
 
 def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
@@ -407,9 +467,10 @@ def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
     return mask
 
 
-def _open_gaps(ring, rows) -> np.ndarray:
-    """Relative widths of the brackets, 0 for structural zeros."""
-    return np.where(ring.zero_mask(rows), 0.0, ring.gaps(rows))
+def _widest(ring, rows: list) -> float:
+    """The largest relative width of the brackets of ``E[K^j P_k]``, ``j > 0``, and of ``E[T K^j P_k]``."""
+    gaps = (np.where(ring.zero_mask(r), 0.0, ring.gaps(r)) for r in rows)
+    return max(float(np.max(gap[:, 1 - part :])) for part, gap in enumerate(gaps))
 
 
 def _series_rows(ring, chain, leaf, size, tangent):
@@ -418,50 +479,99 @@ def _series_rows(ring, chain, leaf, size, tangent):
     return [ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts]
 
 
-def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
+def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved: float):
     """The rule, with as many nodes as the proof of its error asks for, or until two numbers of nodes agree.
 
-    ``smallest`` is the binary logarithm of the smallest moment (the series supplies it: its terms are non-negative, so
-    a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))``
-    ball operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
+    ``proved`` is a binary logarithm that the moments of the highest degrees do not fall below (the series supplies it:
+    its terms are non-negative, so a partial sum is a lower bound), ``zeros`` are the structural zeros.  At high degrees
+    a partial sum is far too small, so a likely bound is tried first; where it was wrong, what has been found takes its
+    place.  Both only set the precision: errors are proved whatever they are.  Cost: ``O(nodes * (max(degrees) +
+    size))`` operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
     """
     from flint import arb
 
-    bits = ceil(ring.fine_bits + 60 + 2 * len(chain) - smallest) + 2 * max(degrees).bit_length()
     proofs = () if law.is_finite else ellipses(chain)
-    if law.is_finite or proofs:
-        nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - ring.fine_bits)
-        with precision(bits):
-            tables = _tables(chain, law, degrees, size, tangent, nodes, bits, zeros)
-            majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
-            peaks = 1.0, float(evaluate(chain, arb(1), arb(1))[1])
-            return [
-                ring.rows_from_rule(*three, is_nonnegative(chain), peak)
-                for *three, peak in zip(tables, majorants, bounds, peaks)
-            ]
-    if ring is not FLOAT:
+    if not (law.is_finite or proofs) and ring is not FLOAT:
         raise ConvergenceError(
             f"the error of the quadrature rule of ({', '.join(a.name for a in chain)}) over {law} is not proved: "
             f"an activation supplies no bound in the complex plane; use ring=eigenspace.FLOAT for an estimate"
         )
-    nodes = 2 * ceil(0.25 * (max(degrees) + law.extent) + 0.16 * bits + 10)
+    is_proved = law.is_finite or bool(proofs)
+    rule = partial(_proved_rule, proofs) if is_proved else _agreed_rule
+    request = chain, law, degrees, size, tangent, zeros, ring.fine_bits
+    likely = max(proved, law.likely_log2(max(degrees)))
+    tables, errors = rule(*request, likely, not law.is_finite)
+    if errors is None:
+        least = _least_log2(tables, likely - ring.fine_bits, proved) if is_proved else proved
+        tables, errors = rule(*request, min(likely, least), False)
+    with precision(ring.fine_bits + _GUARD_BITS):
+        majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
+        if not is_proved:
+            return [ring.rows_from_balls(*three, True) for three in zip(tables, majorants, errors)]
+        peaks = 1.0, float(evaluate(chain, arb(1), arb(1))[1])
+        return [
+            ring.rows_from_rule(*three, is_nonnegative(chain), peak)
+            for *three, peak in zip(tables, majorants, errors, peaks)
+        ]
+
+
+def _proved_rule(proofs, chain, law, degrees, size, tangent, zeros, fine: int, least: float, is_try: bool) -> tuple:
+    """Tables and binary logarithms of the errors of the rule; None for these if a try was not ``fine`` enough."""
+    wanted = least - law.extent * log2(size) / 2 - fine
+    nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, wanted)
+    tables = _tables(chain, law, degrees, size, tangent, nodes, _bits(chain, degrees, wanted), zeros)
+    return tables, None if is_try and not _are_fine(tables, least, fine) else bounds
+
+
+def _agreed_rule(chain, law, degrees, size, tangent, zeros, fine: int, least: float, is_try: bool) -> tuple:
+    """Tables and their relative errors, from rules with rising numbers of nodes; None if a try was not fine enough."""
+    bits = _bits(chain, degrees, least - law.extent * log2(size) / 2 - fine)
+    nodes = 2 * ceil(0.45 * max(degrees) + 0.25 * law.extent + 0.16 * bits + 10)
     before, bend = None, _bend(chain)
     while nodes <= _MOST_NODES:
         # bits for the smallest angle, about nodes**(-2 bend)
-        fine = bits + (ceil(4 * bend * log2(nodes)) if bend > 1 else 0)
-        with precision(fine):
-            tables = _tables(chain, law, degrees, size, tangent, nodes, fine, zeros)
-            if before is not None:
+        angle_bits = ceil(4 * bend * log2(nodes)) if bend > 1 else 0
+        tables = _tables(chain, law, degrees, size, tangent, nodes, bits + angle_bits, zeros)
+        if before is not None:
+            with precision(bits):
                 errors = [_difference(t, b) for t, b in zip(tables, before)]
-                if all(np.all(e < 2.0**-50) for e in errors):
-                    majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
-                    return [ring.rows_from_balls(*three, True) for three in zip(tables, majorants, errors)]
+            if all(np.all(e < 2.0**-_AGREED_BITS) for e in errors):
+                return tables, errors
+        if is_try and not _are_fine(tables, -inf, _AGREED_BITS + 2):
+            return tables, None
         before = tables
         nodes = 2 * ceil(0.65 * nodes)
     raise ConvergenceError(
         f"the quadrature rule of {law} did not settle with {nodes} nodes at degree {max(degrees)}; "
         f"ask for lower degrees"
     )
+
+
+def _bits(chain, degrees, log2_error: float) -> int:
+    """Working precision for an absolute error: whole words, which cost what any part of them would."""
+    bits = _GUARD_BITS + 2 * len(chain) + 2 * max(degrees).bit_length() - log2_error
+    return _WORD * ceil(bits / _WORD)
+
+
+def _are_fine(tables, least: float, fine: int) -> bool:
+    """Whether the first moments are above ``2**least``, or exact zeros, and known to a number of bits."""
+    from flint import arb
+
+    with precision(fine):
+        bound = arb(2) ** floor(least) if least > -inf else arb(0)
+        return all(
+            x.is_zero() or (abs(x) > bound and x.rel_accuracy_bits() >= fine)
+            for table in tables
+            for line in table
+            for x in line[:_FIRST_POWERS]
+        )
+
+
+def _least_log2(tables, noise: float, proved: float) -> float:
+    """Binary logarithm of the smallest of the first moments; ``proved`` where it is lost in the noise of a rule."""
+    found = [x.abs_lower() for table in tables for line in table for x in line[:_FIRST_POWERS] if not x.is_zero()]
+    least = min(log2(m) + e if m > 0 else -inf for m, e in map(scaled_ball, found)) - 1
+    return least if least > noise else proved
 
 
 def _proved_nodes(law, proofs, degrees: Sequence[int], size: int, tangent: bool, log2_error: float):
@@ -472,17 +582,13 @@ def _proved_nodes(law, proofs, degrees: Sequence[int], size: int, tangent: bool,
     scale = 0.5 * log2((law.dim - 1) / (2 * pi)) + 0.01
     worst = [scale + e.log2_bound(law.dim, max(degrees), size - 1, tangent) for e in proofs]
     nodes, best = min((e.nodes(w, log2_error), i) for i, (e, w) in enumerate(zip(proofs, worst)))
-    ellipse = proofs[best]
+    # in steps, so that the next degree may find the same rule
+    nodes = _NODES_STEP * ceil(nodes / _NODES_STEP)
+    ellipse, degree, power = proofs[best], np.array(degrees)[:, None], np.arange(size)
     bounds = [
-        np.array([
-            [
-                ellipse.log2_error(scale + ellipse.log2_bound(law.dim, k, j, with_tangent), nodes)
-                for j in range(size)
-            ]
-            for k in degrees
-        ])
-        for with_tangent in (False, True)[: 1 + tangent]
-    ]  # fmt: skip
+        ellipse.log2_error(scale + ellipse.log2_bound(law.dim, degree, power, part), nodes)
+        for part in (False, True)[: 1 + tangent]
+    ]
     return nodes, bounds
 
 
@@ -490,7 +596,8 @@ def _tables(chain, law, degrees, size: int, tangent: bool, nodes: int, bits: int
     """The moments by a rule as lists of balls, with the structural zeros and the one of order zero exact."""
     from flint import arb
 
-    tables = _rule(chain, law, degrees, size, tangent, nodes, bits)
+    with precision(bits):
+        tables = _rule(chain, law, degrees, size, tangent, nodes, bits)
     for table, mask in zip(tables, zeros):
         for i, j in zip(*np.nonzero(mask)):
             table[i][j] = arb(0)
