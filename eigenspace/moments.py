@@ -28,9 +28,10 @@ from fractions import Fraction
 import numpy as np
 
 from .classes import Pool
+from .correlations import CubeLaw, SphereLaw
 from .duals import degree, layer_matrix
 from .one_sided import interpolated_rows
-from .zonal import CubeLaw, SphereLaw, chain_rows
+from .zonal import chain_rows
 
 #: order up to which a chain of polynomials over one leaf keeps all its terms, whatever the order of the tree
 _LEAF_ORDER = 1024
@@ -64,17 +65,13 @@ def _moments(pool: Pool, size: int, order: int, tangent: bool, ring, done: dict)
         most = degree(shape.chain)
         reach = None if most is None else (size - 1 + tangent) * most
         if shape.is_cube and shape.chain and most is None:
-            law, degrees = CubeLaw(shape.fan_in), pool.degree.tolist()
-            series = lambda ring, n: law.rows(ring, degrees, n)  # noqa: E731
-            done[key] = _chain(pool, law, series, size, tangent, ring)
+            done[key] = _chain(pool, CubeLaw(shape.fan_in), size, tangent, ring)
         elif not pool.is_leaf:
             top = order if reach is None else min(order, reach)
             below = _join(pool, top + 1 if shape.chain else size, order, tangent, ring, done)
             done[key] = _activate(pool, below, size, ring) if shape.chain else below
         elif most is None:
-            degrees = pool.degree.tolist()
-            series = lambda ring, n: ring.leaf(shape.dim, degrees, n)  # noqa: E731
-            done[key] = _chain(pool, SphereLaw(shape.dim), series, size, tangent, ring)
+            done[key] = _chain(pool, SphereLaw(shape.dim), size, tangent, ring)
         else:
             columns = min(reach, max(order, _LEAF_ORDER)) + 1 if shape.chain else size
             rows = ring.leaf(shape.dim, pool.degree.tolist(), columns + 1)
@@ -83,9 +80,9 @@ def _moments(pool: Pool, size: int, order: int, tangent: bool, ring, done: dict)
     return done[key]
 
 
-def _chain(pool: Pool, law, series, size: int, tangent: bool, ring) -> Moments:
+def _chain(pool: Pool, law, size: int, tangent: bool, ring) -> Moments:
     """Moments of a chain of activations over the mean correlation ``t`` of one sphere or cube, where ``K = T = t``."""
-    rows = chain_rows(ring, pool.shape.chain, law, series, pool.degree.tolist(), size, tangent)
+    rows = chain_rows(ring, pool.shape.chain, law, pool.degree.tolist(), size, tangent)
     return Moments(rows[0], rows[1] if tangent else None)
 
 

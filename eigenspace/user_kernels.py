@@ -26,12 +26,12 @@ from ._render import bound_text
 from ._samples import Samples, recognised
 from ._smoothness import is_resolved, largest_step, size_if_rough
 from ._version import __version__
+from .correlations import SphereLaw
 from .errors import ConvergenceError
 from .harmonics import multiplicity
 from .rings import FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS, EigenTable, Provenance
-from .zonal import SphereLaw
 
 #: dimension from which the rule of the law takes the place of the rule in the angle
 _HIGH_DIM = 400

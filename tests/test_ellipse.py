@@ -10,6 +10,7 @@ from flint import arb
 import eigenspace as es
 from eigenspace import _ellipse, zonal
 from eigenspace._flint import precision
+from eigenspace.correlations import SphereLaw
 
 CHAINS = [(es.relu,), (es.relu,) * 3, (es.rbf(0.25), es.relu), (es.relu, es.identity, es.rbf(0.4)), (es.rbf(2.0),)]
 
@@ -93,7 +94,7 @@ def binary_log(ball) -> float:
 @pytest.mark.parametrize("chain", CHAINS[:4], ids=lambda c: "-".join(a.name for a in c))
 @pytest.mark.parametrize("dim", [2, 3, 7, 40])
 def test_real_errors_stay_below_the_proved_ones(chain, dim):
-    law, degrees, size, bits = zonal.SphereLaw(dim), [0, 1, 5, 12], 4, 400
+    law, degrees, size, bits = SphereLaw(dim), [0, 1, 5, 12], 4, 400
     proofs = _ellipse.ellipses(chain)
     nodes, bounds = zonal._proved_nodes(law, proofs, degrees, size, True, -40.0)
     with precision(bits):
@@ -109,7 +110,7 @@ def test_real_errors_stay_below_the_proved_ones(chain, dim):
 
 def test_too_few_nodes_would_be_noticed():
     """The bound is not vacuous: half the nodes of a demanding request miss the requested accuracy."""
-    law, chain, bits = zonal.SphereLaw(3), (es.relu, es.relu), 300
+    law, chain, bits = SphereLaw(3), (es.relu, es.relu), 300
     nodes, _ = zonal._proved_nodes(law, _ellipse.ellipses(chain), [30], 2, False, -120.0)
     with precision(bits):
         few = zonal._rule(chain, law, [30], 2, False, 2 * (nodes // 6), bits)[0][0][1]
