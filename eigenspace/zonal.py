@@ -20,12 +20,12 @@ the rule is exact.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import ceil, floor, inf, log2, pi
 
 import numpy as np
 
-from ._ellipse import ellipses
+from ._ellipse import fewest_nodes, is_provable
 from ._flint import precision, scaled_ball
 from .correlations import Polynomials
 from .duals import evaluate, is_nonnegative, layer_matrix, powers, supports
@@ -182,14 +182,13 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved: float):
     """
     from flint import arb
 
-    proofs = () if law.is_finite else ellipses(chain)
-    if not (law.is_finite or proofs) and ring is not FLOAT:
+    is_proved = law.is_finite or is_provable(chain)
+    if not is_proved and ring is not FLOAT:
         raise ConvergenceError(
             f"the error of the quadrature rule of ({', '.join(a.name for a in chain)}) over {law} is not proved: "
             f"an activation supplies no bound in the complex plane; use ring=eigenspace.FLOAT for an estimate"
         )
-    is_proved = law.is_finite or bool(proofs)
-    rule = partial(_proved_rule, proofs) if is_proved else _agreed_rule
+    rule = _proved_rule if is_proved else _agreed_rule
     request = chain, law, degrees, size, tangent, zeros, ring.fine_bits
     # the series of analytic duals are short
     is_short = all(activation.is_analytic for activation in chain)
@@ -209,10 +208,10 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved: float):
         ]
 
 
-def _proved_rule(proofs, chain, law, degrees, size, tangent, zeros, fine: int, least: float, is_try: bool) -> tuple:
+def _proved_rule(chain, law, degrees, size, tangent, zeros, fine: int, least: float, is_try: bool) -> tuple:
     """Tables and binary logarithms of the errors of the rule; None for these if a try was not ``fine`` enough."""
     wanted = least - law.extent * log2(size) / 2 - fine
-    nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, wanted)
+    nodes, bounds = _proved_nodes(law, chain, degrees, size, tangent, wanted)
     tables = _tables(chain, law, degrees, size, tangent, nodes, _bits(chain, degrees, wanted), zeros)
     return tables, None if is_try and not _are_fine(tables, least, fine) else bounds
 
@@ -268,17 +267,17 @@ def _least_log2(tables, noise: float, proved: float) -> float:
     return least if least > noise else proved
 
 
-def _proved_nodes(law, proofs, degrees: Sequence[int], size: int, tangent: bool, log2_error: float):
+def _proved_nodes(law, chain, degrees: Sequence[int], size: int, tangent: bool, log2_error: float):
     """Number of nodes, and binary logarithms of the errors of the rule by part, degree and power (see `_ellipse`)."""
     if law.is_finite:
         return 0, [np.full((len(degrees), size), -np.inf)] * (1 + tangent)
     # the constant of the law is at most sqrt((s - 1) / (2 pi)), by Gautschi's inequality
     scale = 0.5 * log2((law.dim - 1) / (2 * pi)) + 0.01
-    worst = [scale + e.log2_bound(law.dim, max(degrees), size - 1, tangent) for e in proofs]
-    nodes, best = min((e.nodes(w, log2_error), i) for i, (e, w) in enumerate(zip(proofs, worst)))
+    worst = law.dim, max(degrees), size - 1, tangent
+    nodes, ellipse = fewest_nodes(chain, lambda e: e.nodes(scale + e.log2_bound(*worst), log2_error))
     # in steps, so that the next degree may find the same rule
     nodes = _NODES_STEP * ceil(nodes / _NODES_STEP)
-    ellipse, degree, power = proofs[best], np.array(degrees)[:, None], np.arange(size)
+    degree, power = np.array(degrees)[:, None], np.arange(size)
     bounds = [
         ellipse.log2_error(scale + ellipse.log2_bound(law.dim, degree, power, part), nodes)
         for part in (False, True)[: 1 + tangent]

@@ -95,8 +95,7 @@ def binary_log(ball) -> float:
 @pytest.mark.parametrize("dim", [2, 3, 7, 40])
 def test_real_errors_stay_below_the_proved_ones(chain, dim):
     law, degrees, size, bits = SphereLaw(dim), [0, 1, 5, 12], 4, 400
-    proofs = _ellipse.ellipses(chain)
-    nodes, bounds = zonal._proved_nodes(law, proofs, degrees, size, True, -40.0)
+    nodes, bounds = zonal._proved_nodes(law, chain, degrees, size, True, -40.0)
     with precision(bits):
         rough = zonal._rule(chain, law, degrees, size, True, nodes, bits)
         fine = zonal._rule(chain, law, degrees, size, True, 4 * nodes, bits)
@@ -111,11 +110,19 @@ def test_real_errors_stay_below_the_proved_ones(chain, dim):
 def test_too_few_nodes_would_be_noticed():
     """The bound is not vacuous: half the nodes of a demanding request miss the requested accuracy."""
     law, chain, bits = SphereLaw(3), (es.relu, es.relu), 300
-    nodes, _ = zonal._proved_nodes(law, _ellipse.ellipses(chain), [30], 2, False, -120.0)
+    nodes, _ = zonal._proved_nodes(law, chain, [30], 2, False, -120.0)
     with precision(bits):
         few = zonal._rule(chain, law, [30], 2, False, 2 * (nodes // 6), bits)[0][0][1]
         fine = zonal._rule(chain, law, [30], 2, False, 2 * nodes, bits)[0][0][1]
         assert binary_log(abs(few - fine).abs_upper()) > -120.0
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda c: "-".join(a.name for a in c))
+@pytest.mark.parametrize("degree, power, error", [(0, 1, -60.0), (200, 1, -100.0), (20, 300, -100.0), (3, 2, -900.0)])
+def test_the_ellipse_with_the_fewest_nodes_is_found(chain, degree, power, error):
+    nodes = lambda e: e.nodes(e.log2_bound(5, degree, power, True), error)  # noqa: E731
+    fewest, ellipse = _ellipse.fewest_nodes(chain, nodes)
+    assert nodes(ellipse) == fewest == min(map(nodes, _ellipse.ellipses(chain)))
 
 
 def test_nodes_and_errors_are_inverse():
@@ -131,4 +138,4 @@ def test_an_activation_without_proof_gets_none():
         def angle_ratio(self, angle):
             return None
 
-    assert _ellipse.ellipses((Plain(),)) == ()
+    assert _ellipse.ellipses((Plain(),)) == () and not _ellipse.is_provable((Plain(), es.rbf(1.0)))

@@ -20,7 +20,7 @@ from eigenspace._flint import precision
 #: where a new interpreter finds the package and this file
 PATHS = (Path(es.__file__).parents[1], Path(__file__).parent)
 CACHED = (
-    duals.power_series, duals._kept_matrix, _ellipse.ellipses, _ellipse.image, _gegenbauer.gauss_points,
+    duals.power_series, duals._kept_matrix, _ellipse.ellipse, _ellipse.image, _gegenbauer.gauss_points,
     correlations.legendre, correlations._kept_leaf, correlations._sphere_points, zonal._kept_polynomials,
 )  # fmt: skip
 
