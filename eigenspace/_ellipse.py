@@ -22,6 +22,7 @@ Where all duals of a chain are analytic around [-1, 1], that is not needed: thei
 where all series of the chain converge, are bounds of both in the ellipse.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, cosh, isfinite, log, log2, pi, sqrt
@@ -65,48 +66,75 @@ class Ellipse:
         return 2 * ceil(max(excess / (2 * log2(self.parameter)) + 1, 2) / 2)
 
 
-@lru_cache(maxsize=256)
-def ellipses(chain: tuple) -> tuple[Ellipse, ...]:
-    """Ellipses in which a chain of activations is proved analytic; empty where an activation supplies no ``q``.
+def fewest_nodes(chain: tuple, nodes: Callable[[Ellipse], int]) -> tuple[int, Ellipse]:
+    """The number of nodes of a rule over a chain that `is_provable`, and the ellipse that proves its error.
 
-    Cost: some hundred evaluations of balls per activation and ellipse.
+    ``nodes(ellipse)`` is the number of nodes that an ellipse asks for.  An ellipse is proved only where it would be the
+    best if no kernel in it were above 1.  Cost: two or three proofs (see `ellipse`).
     """
-    found = []
-    if all(activation.is_analytic for activation in chain):
-        return _by_positivity(chain)
-    for start in _PARAMETERS:
-        parameter = start
-        kernel = tangent = _cosine_bound(start)
-        for activation in chain:
-            before, slope = kernel, 1.0
-            if activation.keeps_angle:
-                kernel = activation.bound(kernel)
-            else:
-                moved = image(activation, parameter)
-                if moved is None:
-                    break
-                parameter, slope = moved
-                kernel = _cosine_bound(parameter)
-            lift, slope = activation.tangent_bounds(before, kernel, slope)
-            tangent = (lift + slope * tangent) * (1 + 1e-12)
+    hopes = sorted((nodes(Ellipse(parameter, 1.0, 1.0)), parameter) for parameter in _parameters(chain))
+    best = None
+    for hope, parameter in hopes:
+        if best and hope >= best[0]:
+            break
+        proved = ellipse(chain, parameter)
+        if proved and (best is None or nodes(proved) < best[0]):
+            best = nodes(proved), proved
+    return best
+
+
+def is_provable(chain: tuple) -> bool:
+    """Whether a chain of activations is proved analytic in any ellipse; not where one supplies no ``q``."""
+    return any(ellipse(chain, parameter) for parameter in reversed(_parameters(chain)))
+
+
+def ellipses(chain: tuple) -> tuple[Ellipse, ...]:
+    """All ellipses in which a chain of activations is proved analytic."""
+    return tuple(filter(None, (ellipse(chain, parameter) for parameter in _parameters(chain))))
+
+
+def _parameters(chain: tuple) -> tuple[float, ...]:
+    return _PARAMETERS + _SLIM_PARAMETERS if _is_analytic(chain) else _PARAMETERS
+
+
+def _is_analytic(chain: tuple) -> bool:
+    return all(activation.is_analytic for activation in chain)
+
+
+@lru_cache(maxsize=1024)
+def ellipse(chain: tuple, parameter: float) -> Ellipse | None:
+    """The ellipse of a parameter with bounds of the kernels of a chain; None where these are not proved analytic.
+
+    Cost: some hundred evaluations of balls per activation.
+    """
+    if _is_analytic(chain):
+        return _by_positivity(chain, parameter)
+    start, kernel = parameter, _cosine_bound(parameter)
+    tangent = kernel
+    for activation in chain:
+        before, slope = kernel, 1.0
+        if activation.keeps_angle:
+            kernel = activation.bound(kernel)
         else:
-            found.append(Ellipse(start, kernel, tangent))
-    return tuple(found)
+            moved = image(activation, parameter)
+            if moved is None:
+                return None
+            parameter, slope = moved
+            kernel = _cosine_bound(parameter)
+        lift, slope = activation.tangent_bounds(before, kernel, slope)
+        tangent = (lift + slope * tangent) * (1 + 1e-12)
+    return Ellipse(start, kernel, tangent)
 
 
-def _by_positivity(chain: tuple) -> tuple[Ellipse, ...]:
-    """Ellipses for duals that are analytic around [-1, 1]: values at the largest absolute correlation bound all."""
+def _by_positivity(chain: tuple, parameter: float) -> Ellipse | None:
+    """The same for duals that are analytic around [-1, 1]: values at the largest absolute correlation bound all."""
     from flint import arb
 
-    found = []
-    for parameter in _PARAMETERS + _SLIM_PARAMETERS:
-        with precision(64):
-            largest = arb(_cosine_bound(parameter))
-            kernel, tangent = evaluate(chain, largest, largest)
-        bounds = [float(x.abs_upper()) * (1 + 1e-12) for x in (kernel, tangent)]
-        if all(map(isfinite, bounds)):
-            found.append(Ellipse(parameter, *bounds))
-    return tuple(found)
+    with precision(64):
+        largest = arb(_cosine_bound(parameter))
+        kernel, tangent = evaluate(chain, largest, largest)
+    bounds = [float(x.abs_upper()) * (1 + 1e-12) for x in (kernel, tangent)]
+    return Ellipse(parameter, *bounds) if all(map(isfinite, bounds)) else None
 
 
 def _cosine_bound(parameter: float) -> float:

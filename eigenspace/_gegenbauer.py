@@ -16,8 +16,8 @@ from math import ceil
 import numpy as np
 
 from ._flint import precision
+from .correlations import SphereLaw
 from .harmonics import multiplicity
-from .zonal import SphereLaw
 
 #: bits of the zeros that start Newton's iteration, somewhat less than float64 has
 _START_BITS = 40

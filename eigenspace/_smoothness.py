@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import reduce
 
 from ._flint import precision
-from .zonal import legendre
+from .correlations import legendre
 
 #: how small, over the largest value, the last Legendre coefficients of a smooth kernel are, and how many are looked at
 _SMALL, _LOOKED_AT = 2.0**-32, 8

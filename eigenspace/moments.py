@@ -40,9 +40,10 @@ import numpy as np
 
 from .centring import Centred, Plain
 from .classes import Pool
+from .correlations import CubeLaw, SphereLaw
 from .duals import degree, layer_matrix
 from .one_sided import interpolated_rows
-from .zonal import CubeLaw, SphereLaw, chain_rows
+from .zonal import chain_rows
 
 #: order up to which a chain of polynomials over one leaf keeps all its terms, whatever the order of the tree
 _LEAF_ORDER = 1024
@@ -264,7 +265,7 @@ class _Recursion:
 def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
     """Rows of a chain over one sphere or cube; floats are shared between orders, and kept for the next call."""
     if size <= 2 or not ring.keeps_matrices:
-        return _rows(ring, chain, law, degrees, size, tangent)
+        return chain_rows(ring, chain, law, degrees, size, tangent)
     last = degrees[-1]
     known = tuple(range(last + 1)) if 2 * len(degrees) > last else degrees
     places = np.searchsorted(known, degrees)
@@ -272,11 +273,7 @@ def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> 
     return [ring.cut(ring.take(r, places), size) for r in rows]
 
 
-def _rows(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
-    return chain_rows(ring, chain, law, lambda ring, n: law.rows(ring, degrees, n), degrees, size, tangent)
-
-
-_kept_rows = lru_cache(maxsize=32)(_rows)
+_kept_rows = lru_cache(maxsize=32)(chain_rows)
 
 
 def _is_joined(shape) -> bool:

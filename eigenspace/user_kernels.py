@@ -26,12 +26,12 @@ from ._render import bound_text
 from ._samples import Samples, recognised
 from ._smoothness import is_resolved, largest_step, size_if_rough
 from ._version import __version__
+from .correlations import SphereLaw
 from .errors import ConvergenceError
 from .harmonics import multiplicity
 from .rings import FloatColumn
 from .rings.floats import UNIT
 from .table import BOUNDS, EigenTable, Provenance
-from .zonal import SphereLaw, polynomials
 
 #: dimension from which the rule of the law takes the place of the rule in the angle
 _HIGH_DIM = 400
@@ -200,6 +200,11 @@ class _Rules:
         top = self.degrees[-1]
         return 2 * ceil((top + 8) / 2) if self.is_high else 2 * ceil(0.4 * (top + self.dim) + 8)
 
+    @property
+    def _size(self) -> int:
+        """Bits of the mean absolute value of the last polynomial, a root of its multiplicity."""
+        return ceil(log2(multiplicity(self.dim, self.degrees[-1])) / 2)
+
     def bits(self, rtol: float) -> tuple[int, int]:
         """Bits to start from, and the most that are tried.
 
@@ -207,8 +212,7 @@ class _Rules:
         """
         if not self.samples.unlimited:
             return 128, 128
-        top, wanted = self.degrees[-1], 64 + log2(1 / rtol)
-        size = log2(multiplicity(self.dim, top)) / 2
+        top, wanted, size = self.degrees[-1], 64 + log2(1 / rtol), self._size
         # E[t^k P_k] over k! is the eigenvalue of a smooth kernel in high dimension
         smooth = sum(log2(self.dim + 2 * i) for i in range(top))
         start = wanted + top + (smooth - size if self.is_high else size)
@@ -228,27 +232,28 @@ class _Rules:
         .. math:: P(|t| > a) \le \frac{2 c_s}{s - 1} \frac{(1 - a^2)^{(s - 1)/2}}{a},
                   \qquad c_s \le \sqrt{(s - 1) / 2\pi}.
         """
-        from flint import arb, arb_mat
+        from flint import arb
 
-        working = bits + ceil(1.4 * self.degrees[-1]) + 32
+        working = bits + 2 * self.degrees[-1].bit_length() + 32
         with precision(working):
-            rule = gauss_points(self.dim, nodes, working) if self.is_high else self.law.points(nodes, working)
-            points, masses = (list(column[::2]) for column in rule)
-            ahead, behind = self._sampled(rule[0], working)
+            # at the nodes of the rule of the law, polynomials are as small as the root of their mean square
+            fine = working + (self._size if self.is_high else 0)
+            if self.is_high:
+                points, masses = (column[::2] for column in gauss_points(self.dim, nodes, fine))
+            else:
+                points, masses = self.law.points(nodes, working)
+            ahead, behind = self._sampled(points, working)
             if all(value.mid() == 0 for value in ahead + behind):
                 return None
-            parts = [a + b for a, b in zip(ahead, behind)], [a - b for a, b in zip(ahead, behind)]
-            vanish = [False, False]
             # the rule of the law sees a small part of [-1, 1] in high dimension
-            wide = (SphereLaw(2).points(_WIDE, working) if self.is_high else rule)[0]
-            for parity, sign in enumerate((-1, 1)):
-                if _agree(ahead, behind, sign) and (not self.is_high or _agree(*self._sampled(wide, working), sign)):
-                    parts[parity][:] = [arb(0)] * len(points)
-                    vanish[parity] = True
-            rows = polynomials(self.law, self.degrees, points)
-            signed = arb_mat([[m * p for m, p in zip(masses, row)] for row in rows])
-            results = (signed * arb_mat([list(pair) for pair in zip(*parts)])).tolist()
-            sums = [pair[k % 2] for k, pair in zip(self.degrees, results)]
+            wide = SphereLaw(2).points(_WIDE, working)[0] if self.is_high else ()
+            vanish = [
+                _agree(ahead, behind, sign) and (not wide or _agree(*self._sampled(wide, working), sign))
+                for sign in (-1, 1)
+            ]
+            weighted = [[[m * x] for m, x in zip(masses, side)] for side in (ahead, behind)]
+            results = self.law.polynomials(self.degrees, points, fine).sums(*weighted).tolist()
+            sums = [arb(0) if vanish[k % 2] else row[0] for k, row in zip(self.degrees, results)]
             if self.law.is_finite or (self.unseen == 0 if self.is_high else is_resolved(ahead, behind)):
                 return sums, [arb(0)] * len(sums)
             hidden = 2 * largest_step(ahead, behind, masses)
@@ -258,8 +263,8 @@ class _Rules:
             return sums, [arb(0) if vanish[k % 2] else hidden.upper() for k in self.degrees]
 
     def _sampled(self, points: Sequence, working: int) -> tuple[list, list]:
-        """Samples at points in pairs ``t, -t``: at all ``t``, at all ``-t``."""
-        values = self.samples(points, working)
+        """Samples at all points ``t``, and at all ``-t``."""
+        values = self.samples([x for t in points for x in (t, -t)], working)
         return values[::2], values[1::2]
 
 

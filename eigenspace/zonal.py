@@ -20,196 +20,39 @@ the rule is exact.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, comb, inf, log2, pi
+from math import ceil, floor, inf, log2, pi
 
 import numpy as np
 
-from ._ellipse import ellipses
-from ._flint import precision
+from ._ellipse import fewest_nodes, is_provable
+from ._flint import precision, scaled_ball
+from .correlations import Polynomials
 from .duals import evaluate, is_nonnegative, layer_matrix, powers, supports
 from .errors import ConvergenceError
-from .harmonics import multiplicity
 from .rings import FLOAT
 
 _MOST_NODES = 20000
 #: largest power of the substitution for layers with a jump
 _MOST_BEND = 16
+#: step of the numbers of nodes
+_NODES_STEP = 8
 #: points of a rule that are worked on together
 _BLOCK = 128
-#: dimension from which the power series is pursued to its highest order, whatever its first terms look like
-_SERIES_DIM = 48
-#: largest number of bits at which the rule of a cube is taken at once
-_RULE_BITS = 256
+#: how many blocks of polynomials are kept for the next call, the bytes of each at most, and those of a number's head
+_KEPT, _KEPT_BYTES, _ENTRY_BYTES = 4, 2_500_000, 64
+#: bits of a rule beyond the accuracy of its smallest moment
+_GUARD_BITS = 40
+#: bits to which two rules have to agree where nothing is proved
+_AGREED_BITS = 50
+#: bits of a word
+_WORD = 64
+#: how many powers of a kernel decide on the route and its precision
+_FIRST_POWERS = 4
 #: highest orders of the power series, for eigenvalues alone and for all moments
 _MOST_ORDER, _MOST_ORDER_MOMENTS = 2048, 1024
 #: the highest order where duals are known by estimated power series
 _MOST_ORDER_ESTIMATED = 256
-
-
-@lru_cache(maxsize=8)
-def legendre(nodes: int, bits: int) -> tuple[tuple, tuple]:
-    """Nodes in (0, pi/2) and weights of the Gauss-Legendre rule on [0, pi], at ``bits`` bits (``nodes`` even)."""
-    from flint import arb
-
-    with precision(bits):
-        half = arb.pi() / 2
-        pairs = [arb.legendre_p_root(nodes, i, weight=True) for i in range(nodes // 2)]
-        return tuple(half * (1 - x) for x, _ in pairs), tuple(half * w for _, w in pairs)
-
-
-@dataclass(frozen=True)
-class SphereLaw:
-    """The law of the correlation of two uniform points on a sphere, and its orthogonal polynomials."""
-
-    dim: int
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether the law has finitely many points, so that its rule is exact."""
-        return self.dim == 1
-
-    @property
-    def extent(self) -> int:
-        """What the number of nodes grows with."""
-        return self.dim
-
-    @property
-    def prefers_series(self) -> bool:
-        """Whether the power series is taken before the rule, whatever its first terms look like."""
-        return self.dim >= _SERIES_DIM
-
-    def first_order(self, degree: int) -> int:
-        """Order of the power series that is tried first."""
-        return max(64, degree + 16)
-
-    def pursue_series(self, degree: int, gap: float, ratio: float, settled: float) -> bool:
-        """Whether a relative width ``gap`` of the brackets settles when the order rises by ``ratio``.
-
-        Behind its peak, the series of a ReLU kernel loses ``order**(-dim / 2)``.
-        """
-        return self.prefers_series or gap * ratio ** (-self.dim / 2) < settled
-
-    def rows(self, ring, degrees: Sequence[int], size: int):
-        """Moments :math:`E[t^n P_k] / n!`, ``n < size``, one row for each degree, over a ring."""
-        return ring.leaf(self.dim, degrees, size)
-
-    def multiplicity(self, degree: int) -> int:
-        """Number of eigenfunctions of a degree."""
-        return multiplicity(self.dim, degree)
-
-    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
-        """Correlations and weights, at the working precision; the angle goes like ``v**bend`` at the ends."""
-        from flint import arb
-
-        if self.dim == 1:
-            return [arb(1), arb(-1)], [arb(1) / 2, arb(1) / 2]
-        constant = 1 / arb.pi()
-        if self.dim > 2:
-            half = arb(self.dim) / 2
-            constant = half.gamma() / (arb.pi().sqrt() * (half - arb(1) / 2).gamma())
-        points, masses = [], []
-        for angle, weight in zip(*legendre(nodes, bits)):
-            if bend > 1:
-                angle, slope = _bent(angle, bend)
-                weight *= slope
-            sine, cosine = angle.sin_cos()
-            mass = constant * weight * sine ** (self.dim - 2)
-            points += [cosine, -cosine]
-            masses += [mass, mass]
-        return points, masses
-
-    def step(self, k: int) -> tuple[int, int, int]:
-        """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
-        if self.dim <= 2:
-            return self.dim, 1, 1
-        return 2 * k + self.dim - 2, k, k + self.dim - 2
-
-
-@dataclass(frozen=True)
-class CubeLaw:
-    r"""The law of the mean correlation of two uniform corners of a cube of ``bits`` bits.
-
-    ``t = 1 - 2i/bits`` with binomial weights; its orthogonal polynomials, the expectations of products of ``k`` bits
-    given ``t``, satisfy :math:`(w - k) P_{k+1} = w t P_k - k P_{k-1}` (Krawtchouk) [YangSalman2019].
-    """
-
-    bits: int
-
-    is_finite = True
-
-    @property
-    def extent(self) -> int:
-        """What the number of nodes grows with."""
-        return self.bits
-
-    @property
-    def prefers_series(self) -> bool:
-        """Whether the power series is taken before the rule; for few bits the rule is cheaper."""
-        return self.bits > _RULE_BITS
-
-    def first_order(self, degree: int) -> int:
-        r"""Order of the power series that is tried first.
-
-        The first dropped moment, about :math:`(n / ew)^{n/2}`, has to fall below the eigenvalue, at most about
-        :math:`(k / ew)^k`.
-        """
-        return max(64, (5 * degree // 2 if self.prefers_series else degree) + 32)
-
-    def pursue_series(self, degree: int, gap: float, ratio: float, settled: float) -> bool:
-        """Whether to raise the order of the power series: moments fall up to an order of about ``bits``."""
-        return self.prefers_series and 3 * degree + 100 < self.bits
-
-    def multiplicity(self, degree: int) -> int:
-        """Number of products of ``degree`` different bits."""
-        return comb(self.bits, degree)
-
-    def rows(self, ring, degrees: Sequence[int], size: int):
-        r"""Moments :math:`E[t^n P_k] / n!` of the mean correlation, ``n < size``, one row for each degree, over a ring.
-
-        .. math:: w\, E[t^{n+1} P_k] = (w - k)\, E[t^n P_{k+1}] + k\, E[t^n P_{k-1}]
-
-        [YangSalman2019, recurrence of `step`], without a negative term.  All moments from the ``n``-th on are at most
-        the even moment :math:`E[t^{2 \lfloor n/2 \rfloor}]` and ``1 / multiplicity`` (see `_majorants`).  Cost:
-        ``size * min(bits, size) / 2`` ball operations, and as many numbers as ``size`` for each degree.
-        """
-        from flint import arb
-
-        last = max(max(degrees), min(self.bits, size))
-        with precision(ring.fine_bits + 2 * size.bit_length() + 64):
-            k = np.arange(last + 1, dtype=object)
-            up, down = (self.bits - k) / arb(self.bits), k / arb(self.bits)
-            # the moments of one power for all degrees, between two zeros; every other one vanishes
-            line = np.array([arb(0)] * (last + 3), dtype=object)
-            line[1] = arb(1)
-            columns = []
-            for n in range(size):
-                columns.append(line[1 + np.array(degrees)])
-                here = slice(2 - n % 2, min(n + 2, last + 1) + 1, 2)
-                after = np.array([arb(0)] * (last + 3), dtype=object)
-                left, right = (slice(here.start + shift, here.stop + shift, 2) for shift in (-1, 1))
-                own = slice(here.start - 1, here.stop - 1, 2)
-                after[here] = up[own] * line[right] + down[own] * line[left]
-                line = after
-            even = [column[degrees.index(0)] for column in columns[::2]]
-            most = [arb(1) / self.multiplicity(degree) for degree in degrees]
-            majorants = [[even[n // 2].min(limit) for n in range(size)] for limit in most]
-            moments = np.stack(columns, axis=1).tolist()
-            return ring.rows_from_rule(moments, majorants, np.full((len(degrees), size), -np.inf), False, 1.0)
-
-    def points(self, nodes: int, bits: int, bend: int = 1) -> tuple[list, list]:
-        """Correlations and weights, at the working precision."""
-        from flint import arb
-
-        total, counts = self.bits, [1]
-        for i in range(total):
-            counts.append(counts[-1] * (total - i) // (i + 1))
-        return [arb(total - 2 * i) / total for i in range(total + 1)], [arb(n) / 2**total for n in counts]
-
-    def step(self, k: int) -> tuple[int, int, int]:
-        """Integers ``a, b, c`` of the recurrence ``c P_{k+1} = a t P_k - b P_{k-1}``, ``k >= 1``."""
-        return self.bits, k, self.bits - k
 
 
 def _bend(chain) -> int:
@@ -218,55 +61,38 @@ def _bend(chain) -> int:
     return min(2 ** sum(a.is_discontinuous for a in curved[:-1]), _MOST_BEND)
 
 
-def _bent(angle, q: int) -> tuple:
-    """The substitution at ``pi v``, for ``v`` up to 1/2, and its derivative."""
-    from flint import arb
-
-    pi = arb.pi()
-    v, scale = angle / pi, arb(q * comb(2 * q - 1, q))
-    integral = sum(arb((-1) ** j * comb(q - 1, j)) / (q + j) * v**j for j in range(q))
-    return pi * scale * v**q * integral, scale * (v * (1 - v)) ** (q - 1)
-
-
-def polynomials(law, degrees: Sequence[int], points: list) -> list[list]:
-    """``P_k`` at the points, one row for each degree (ascending)."""
-    from flint import arb
-
-    wanted, rows = set(degrees), []
-    before, current = None, [arb(1)] * len(points)
-    for k in range(max(degrees) + 1):
-        if k in wanted:
-            rows.append(current)
-        if k == 0:
-            before, current = current, list(points)
-        elif k < max(degrees):
-            a, b, c = law.step(k)
-            before, current = current, [(a * t * p - b * q) / c for t, p, q in zip(points, current, before)]
-    return rows
-
-
-def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int):
-    """Matrices of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``."""
-    from flint import arb, arb_mat
-
-    points, masses = law.points(nodes, bits, _bend(chain))
-    rows = polynomials(law, degrees, points)
-    results = [arb_mat(len(degrees), size) for _ in range(1 + tangent)]
+def _rule(chain, law, degrees: Sequence[int], size: int, tangent: bool, nodes: int, bits: int) -> list:
+    """Tables of ``E[K^j P_k]``, ``j < size``, and (with ``tangent``) of ``E[T K^j P_k]``."""
+    bend = _bend(chain)
+    points, masses = law.points(nodes, bits, bend)
+    # what depends on the law alone is kept where it is small
+    size_in_bytes = len(degrees) * min(len(points), _BLOCK) * (bits // 8 + _ENTRY_BYTES)
+    kept = _kept_polynomials if size_in_bytes <= _KEPT_BYTES else _kept_polynomials.__wrapped__
+    total = 0
     # in blocks of points, so that the powers of all kernel values need not be there at once
     for start in range(0, len(points), _BLOCK):
         part = slice(start, start + _BLOCK)
-        kernels, tangents = zip(*(evaluate(chain, t, t) for t in points[part]))
-        signed = arb_mat([[m * p for m, p in zip(masses[part], row[part])] for row in rows])
-        powers = []
-        for k in kernels:
-            line = [arb(1)]
-            for _ in range(size - 1):
-                line.append(line[-1] * k)
-            powers.append(line)
-        results[0] += signed * arb_mat(powers)
-        if tangent:
-            results[1] += signed * arb_mat([[h * x for x in line] for h, line in zip(tangents, powers)])
-    return results
+        own = list(zip(points[part], masses[part]))
+        sides = [[_integrands(chain, sign * t, mass, size, tangent) for t, mass in own] for sign in (1, -1)]
+        total += kept(law, tuple(degrees), nodes, bits, bend, start).sums(*sides)
+    rows = total.tolist()
+    return [[row[i * size : (i + 1) * size] for row in rows] for i in range(1 + tangent)]
+
+
+@lru_cache(maxsize=_KEPT)
+def _kept_polynomials(law, degrees: tuple, nodes: int, bits: int, bend: int, start: int) -> Polynomials:
+    return law.polynomials(degrees, law.points(nodes, bits, bend)[0][start : start + _BLOCK], bits)
+
+
+def _integrands(chain, t, mass, size: int, tangent: bool) -> list:
+    """``K^j`` at a correlation, ``j < size``, and (with ``tangent``) ``T K^j``, times the mass of a point."""
+    from flint import arb
+
+    kernel, slope = evaluate(chain, arb(t), arb(t))
+    line = [mass]
+    for _ in range(size - 1):
+        line.append(line[-1] * kernel)
+    return line + [slope * x for x in line] if tangent else line
 
 
 def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, constant: list) -> list:
@@ -287,35 +113,35 @@ def _majorants(chain, law, degrees: Sequence[int], size: int, tangent: bool, con
     return [[[factor * x.min(limit) for x in corner] for limit in limits] for factor in factors]
 
 
-def chain_rows(ring, chain: tuple, law, series, degrees: Sequence[int], size: int, tangent: bool) -> list:
+def chain_rows(ring, chain: tuple, law, degrees: Sequence[int], size: int, tangent: bool) -> list:
     """Rows of ``E[K^j P_k]`` and, with ``tangent``, of ``E[T K^j P_k]``, for ``j < size`` and ascending ``degrees``.
 
-    ``series(ring, n)`` gives the rows of the moments ``E[t^i P_k]``, ``i < n``, of the law.  The power series of the
-    chain is taken where it settles within a moderate order, the rule of the law otherwise.
+    The power series of the chain is taken where it settles within a moderate order, the rule of the law otherwise; the
+    rows that settle last decide.
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
+    first = min(size, _FIRST_POWERS)
     order = law.first_order(max(degrees)) + 4 * (powers(chain) - 1)
     most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     probe = ring if ring is FLOAT or law.prefers_series else FLOAT
     # a dual that is known by its power series only leaves no other way
     last = max(_MOST_ORDER_ESTIMATED, 2 * size) if any(a.is_estimated for a in chain) else inf
     while True:
-        rows = _series_rows(probe, chain, series(probe, order + 2), min(size, 4), tangent)
-        gap = max(float(np.max(_open_gaps(probe, r)[:, 1 - part :])) for part, r in enumerate(rows))
+        rows = _series_rows(probe, chain, law.rows(probe, law.slowest(degrees), order + 2), first, tangent)
+        gap = _widest(probe, rows)
         if probe is ring and order >= 2 * size and (gap < ring.settled or order >= last):
-            return rows if size <= 4 else _series_rows(ring, chain, series(ring, order + 2), size, tangent)
-        pursued = (
-            probe is ring
-            and order < most
-            and law.pursue_series(max(degrees), gap, most / order, ring.settled)
-        )
+            everything = rows
+            if len(rows[0]) < len(degrees) or first < size:
+                everything = _series_rows(ring, chain, law.rows(ring, degrees, order + 2), size, tangent)
+                gap = _widest(ring, [ring.cut(r, first) for r in everything])
+            if gap < ring.settled or order >= last:
+                return everything
+        pursued = probe is ring and order < most and law.pursue_series(max(degrees), gap, most / order, ring.settled)
         if last == inf and not pursued:
             break
         order *= 2
     zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
-    # from the first moments on, moments fall at most like the size of the corner where all correlations are 1
-    smallest = min(probe.smallest_log2(r) for r in rows) - law.extent * log2(size) / 2
-    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest)
+    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, min(probe.smallest_log2(r) for r in rows))
 
 
 def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
@@ -333,57 +159,79 @@ def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
     return mask
 
 
-def _open_gaps(ring, rows) -> np.ndarray:
-    """Relative widths of the brackets, 0 for structural zeros."""
-    return np.where(ring.zero_mask(rows), 0.0, ring.gaps(rows))
+def _widest(ring, rows: list) -> float:
+    """The largest relative width of the brackets of ``E[K^j P_k]``, ``j > 0``, and of ``E[T K^j P_k]``."""
+    gaps = (np.where(ring.zero_mask(r), 0.0, ring.gaps(r)) for r in rows)
+    return max(float(np.max(gap[:, 1 - part :])) for part, gap in enumerate(gaps))
 
 
 def _series_rows(ring, chain, leaf, size, tangent):
     order = leaf.size - 2
     parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
-    return [
-        ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts
-    ]
+    return [ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts]
 
 
-def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
+def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved: float):
     """The rule, with as many nodes as the proof of its error asks for, or until two numbers of nodes agree.
 
-    ``smallest`` is the binary logarithm of the smallest moment (the series supplies it: its terms are non-negative, so
-    a partial sum is a lower bound), ``zeros`` are the structural zeros.  Cost: ``O(nodes * (max(degrees) + size))``
-    ball operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
+    ``proved`` is a binary logarithm that the moments of the highest degrees do not fall below (the series supplies it:
+    its terms are non-negative, so a partial sum is a lower bound), ``zeros`` are the structural zeros.  At high degrees
+    a partial sum is far too small, so a likely bound is tried first; where it was wrong, what has been found takes its
+    place.  Both only set the precision: errors are proved whatever they are.  Cost: ``O(nodes * (max(degrees) +
+    size))`` operations, with ``nodes`` of the order of the number of bits plus ``max(degrees)`` and the dimension.
     """
     from flint import arb
 
-    bits = ceil(ring.fine_bits + 60 + 2 * len(chain) - smallest + 1.4 * max(degrees))
-    proofs = () if law.is_finite else ellipses(chain)
-    if law.is_finite or proofs:
-        nodes, bounds = _proved_nodes(law, proofs, degrees, size, tangent, smallest - ring.fine_bits)
-        with precision(bits):
-            tables = _tables(chain, law, degrees, size, tangent, nodes, bits, zeros)
-            majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
-            peaks = 1.0, float(evaluate(chain, arb(1), arb(1))[1])
-            return [
-                ring.rows_from_rule(*three, is_nonnegative(chain), peak)
-                for *three, peak in zip(tables, majorants, bounds, peaks)
-            ]
-    if ring is not FLOAT:
+    is_proved = law.is_finite or is_provable(chain)
+    if not is_proved and ring is not FLOAT:
         raise ConvergenceError(
             f"the error of the quadrature rule of ({', '.join(a.name for a in chain)}) over {law} is not proved: "
             f"an activation supplies no bound in the complex plane; use ring=eigenspace.FLOAT for an estimate"
         )
-    nodes = 2 * ceil(0.25 * (max(degrees) + law.extent) + 0.16 * bits + 10)
+    rule = _proved_rule if is_proved else _agreed_rule
+    request = chain, law, degrees, size, tangent, zeros, ring.fine_bits
+    # the series of analytic duals are short
+    is_short = all(activation.is_analytic for activation in chain)
+    likely = proved if is_short else max(proved, law.likely_log2(max(degrees)))
+    tables, errors = rule(*request, likely, not law.is_finite)
+    if errors is None:
+        least = _least_log2(tables, likely - ring.fine_bits, proved) if is_proved else proved
+        tables, errors = rule(*request, min(likely, least), False)
+    with precision(ring.fine_bits + _GUARD_BITS):
+        majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
+        if not is_proved:
+            return [ring.rows_from_balls(*three, True) for three in zip(tables, majorants, errors)]
+        peaks = 1.0, float(evaluate(chain, arb(1), arb(1))[1])
+        return [
+            ring.rows_from_rule(*three, is_nonnegative(chain), peak)
+            for *three, peak in zip(tables, majorants, errors, peaks)
+        ]
+
+
+def _proved_rule(chain, law, degrees, size, tangent, zeros, fine: int, least: float, is_try: bool) -> tuple:
+    """Tables and binary logarithms of the errors of the rule; None for these if a try was not ``fine`` enough."""
+    wanted = least - law.extent * log2(size) / 2 - fine
+    nodes, bounds = _proved_nodes(law, chain, degrees, size, tangent, wanted)
+    tables = _tables(chain, law, degrees, size, tangent, nodes, _bits(chain, degrees, wanted), zeros)
+    return tables, None if is_try and not _are_fine(tables, least, fine) else bounds
+
+
+def _agreed_rule(chain, law, degrees, size, tangent, zeros, fine: int, least: float, is_try: bool) -> tuple:
+    """Tables and their relative errors, from rules with rising numbers of nodes; None if a try was not fine enough."""
+    bits = _bits(chain, degrees, least - law.extent * log2(size) / 2 - fine)
+    nodes = 2 * ceil(0.45 * max(degrees) + 0.25 * law.extent + 0.16 * bits + 10)
     before, bend = None, _bend(chain)
     while nodes <= _MOST_NODES:
         # bits for the smallest angle, about nodes**(-2 bend)
-        fine = bits + (ceil(4 * bend * log2(nodes)) if bend > 1 else 0)
-        with precision(fine):
-            tables = _tables(chain, law, degrees, size, tangent, nodes, fine, zeros)
-            if before is not None:
+        angle_bits = ceil(4 * bend * log2(nodes)) if bend > 1 else 0
+        tables = _tables(chain, law, degrees, size, tangent, nodes, bits + angle_bits, zeros)
+        if before is not None:
+            with precision(bits):
                 errors = [_difference(t, b) for t, b in zip(tables, before)]
-                if all(np.all(e < 2.0**-50) for e in errors):
-                    majorants = _majorants(chain, law, degrees, size, tangent, tables[0][0])
-                    return [ring.rows_from_balls(*three, True) for three in zip(tables, majorants, errors)]
+            if all(np.all(e < 2.0**-_AGREED_BITS) for e in errors):
+                return tables, errors
+        if is_try and not _are_fine(tables, -inf, _AGREED_BITS + 2):
+            return tables, None
         before = tables
         nodes = 2 * ceil(0.65 * nodes)
     raise ConvergenceError(
@@ -392,25 +240,48 @@ def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, smallest):
     )
 
 
-def _proved_nodes(law, proofs, degrees: Sequence[int], size: int, tangent: bool, log2_error: float):
+def _bits(chain, degrees, log2_error: float) -> int:
+    """Working precision for an absolute error: whole words, which cost what any part of them would."""
+    bits = _GUARD_BITS + 2 * len(chain) + 2 * max(degrees).bit_length() - log2_error
+    return _WORD * ceil(bits / _WORD)
+
+
+def _are_fine(tables, least: float, fine: int) -> bool:
+    """Whether the first moments are above ``2**least``, or exact zeros, and known to a number of bits."""
+    from flint import arb
+
+    with precision(fine):
+        bound = arb(2) ** floor(least) if least > -inf else arb(0)
+        return all(
+            x.is_zero() or (abs(x) > bound and x.rel_accuracy_bits() >= fine)
+            for table in tables
+            for line in table
+            for x in line[:_FIRST_POWERS]
+        )
+
+
+def _least_log2(tables, noise: float, proved: float) -> float:
+    """Binary logarithm of the smallest of the first moments; ``proved`` where it is lost in the noise of a rule."""
+    found = [x.abs_lower() for table in tables for line in table for x in line[:_FIRST_POWERS] if not x.is_zero()]
+    least = min(log2(m) + e if m > 0 else -inf for m, e in map(scaled_ball, found)) - 1
+    return least if least > noise else proved
+
+
+def _proved_nodes(law, chain, degrees: Sequence[int], size: int, tangent: bool, log2_error: float):
     """Number of nodes, and binary logarithms of the errors of the rule by part, degree and power (see `_ellipse`)."""
     if law.is_finite:
         return 0, [np.full((len(degrees), size), -np.inf)] * (1 + tangent)
     # the constant of the law is at most sqrt((s - 1) / (2 pi)), by Gautschi's inequality
     scale = 0.5 * log2((law.dim - 1) / (2 * pi)) + 0.01
-    worst = [scale + e.log2_bound(law.dim, max(degrees), size - 1, tangent) for e in proofs]
-    nodes, best = min((e.nodes(w, log2_error), i) for i, (e, w) in enumerate(zip(proofs, worst)))
-    ellipse = proofs[best]
+    worst = law.dim, max(degrees), size - 1, tangent
+    nodes, ellipse = fewest_nodes(chain, lambda e: e.nodes(scale + e.log2_bound(*worst), log2_error))
+    # in steps, so that the next degree may find the same rule
+    nodes = _NODES_STEP * ceil(nodes / _NODES_STEP)
+    degree, power = np.array(degrees)[:, None], np.arange(size)
     bounds = [
-        np.array([
-            [
-                ellipse.log2_error(scale + ellipse.log2_bound(law.dim, k, j, with_tangent), nodes)
-                for j in range(size)
-            ]
-            for k in degrees
-        ])
-        for with_tangent in (False, True)[: 1 + tangent]
-    ]  # fmt: skip
+        ellipse.log2_error(scale + ellipse.log2_bound(law.dim, degree, power, part), nodes)
+        for part in (False, True)[: 1 + tangent]
+    ]
     return nodes, bounds
 
 
@@ -418,7 +289,8 @@ def _tables(chain, law, degrees, size: int, tangent: bool, nodes: int, bits: int
     """The moments by a rule as lists of balls, with the structural zeros and the one of order zero exact."""
     from flint import arb
 
-    tables = [t.tolist() for t in _rule(chain, law, degrees, size, tangent, nodes, bits)]
+    with precision(bits):
+        tables = _rule(chain, law, degrees, size, tangent, nodes, bits)
     for table, mask in zip(tables, zeros):
         for i, j in zip(*np.nonzero(mask)):
             table[i][j] = arb(0)

@@ -10,6 +10,7 @@ from flint import arb
 import eigenspace as es
 from eigenspace import _ellipse, zonal
 from eigenspace._flint import precision
+from eigenspace.correlations import SphereLaw
 
 CHAINS = [(es.relu,), (es.relu,) * 3, (es.rbf(0.25), es.relu), (es.relu, es.identity, es.rbf(0.4)), (es.rbf(2.0),)]
 
@@ -93,28 +94,35 @@ def binary_log(ball) -> float:
 @pytest.mark.parametrize("chain", CHAINS[:4], ids=lambda c: "-".join(a.name for a in c))
 @pytest.mark.parametrize("dim", [2, 3, 7, 40])
 def test_real_errors_stay_below_the_proved_ones(chain, dim):
-    law, degrees, size, bits = zonal.SphereLaw(dim), [0, 1, 5, 12], 4, 400
-    proofs = _ellipse.ellipses(chain)
-    nodes, bounds = zonal._proved_nodes(law, proofs, degrees, size, True, -40.0)
+    law, degrees, size, bits = SphereLaw(dim), [0, 1, 5, 12], 4, 400
+    nodes, bounds = zonal._proved_nodes(law, chain, degrees, size, True, -40.0)
     with precision(bits):
         rough = zonal._rule(chain, law, degrees, size, True, nodes, bits)
         fine = zonal._rule(chain, law, degrees, size, True, 4 * nodes, bits)
         for part in range(2):
             for i in range(len(degrees)):
                 for j in range(size):
-                    error = abs(rough[part][i, j] - fine[part][i, j]).abs_upper()
+                    error = abs(rough[part][i][j] - fine[part][i][j]).abs_upper()
                     assert error == 0 or binary_log(error) <= max(bounds[part][i, j], 40 - bits)
     assert max(b.max() for b in bounds) <= -40.0
 
 
 def test_too_few_nodes_would_be_noticed():
     """The bound is not vacuous: half the nodes of a demanding request miss the requested accuracy."""
-    law, chain, bits = zonal.SphereLaw(3), (es.relu, es.relu), 300
-    nodes, _ = zonal._proved_nodes(law, _ellipse.ellipses(chain), [30], 2, False, -120.0)
+    law, chain, bits = SphereLaw(3), (es.relu, es.relu), 300
+    nodes, _ = zonal._proved_nodes(law, chain, [30], 2, False, -120.0)
     with precision(bits):
-        few = zonal._rule(chain, law, [30], 2, False, 2 * (nodes // 6), bits)[0][0, 1]
-        fine = zonal._rule(chain, law, [30], 2, False, 2 * nodes, bits)[0][0, 1]
+        few = zonal._rule(chain, law, [30], 2, False, 2 * (nodes // 6), bits)[0][0][1]
+        fine = zonal._rule(chain, law, [30], 2, False, 2 * nodes, bits)[0][0][1]
         assert binary_log(abs(few - fine).abs_upper()) > -120.0
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda c: "-".join(a.name for a in c))
+@pytest.mark.parametrize("degree, power, error", [(0, 1, -60.0), (200, 1, -100.0), (20, 300, -100.0), (3, 2, -900.0)])
+def test_the_ellipse_with_the_fewest_nodes_is_found(chain, degree, power, error):
+    nodes = lambda e: e.nodes(e.log2_bound(5, degree, power, True), error)  # noqa: E731
+    fewest, ellipse = _ellipse.fewest_nodes(chain, nodes)
+    assert nodes(ellipse) == fewest == min(map(nodes, _ellipse.ellipses(chain)))
 
 
 def test_nodes_and_errors_are_inverse():
@@ -130,4 +138,4 @@ def test_an_activation_without_proof_gets_none():
         def angle_ratio(self, angle):
             return None
 
-    assert _ellipse.ellipses((Plain(),)) == ()
+    assert _ellipse.ellipses((Plain(),)) == () and not _ellipse.is_provable((Plain(), es.rbf(1.0)))

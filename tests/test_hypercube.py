@@ -6,10 +6,10 @@ from math import comb, factorial
 import pytest
 
 import eigenspace as es
+from eigenspace.correlations import CubeLaw
 from eigenspace.rings import FLOAT, ball
 from eigenspace.rings.floats import LOWER, MAJORANT, UPPER
 from eigenspace.verification.calls import read_call
-from eigenspace.zonal import CubeLaw
 
 
 def exact_moment(bits, power, degree):

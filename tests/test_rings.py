@@ -161,7 +161,7 @@ def truncated(f, base, size):
     """The matrix of ``base * f**j`` from the first coefficients of two polynomials, and the exact full rows."""
     sums = (sum(f[size:]), sum(base[size:]), sum(base))
     matrix = FLOAT.power_matrix(
-        [ball(c) for c in f[:size]], [ball(c) for c in base[:size]], [ball(Fraction(s)) for s in sums], 6, None, None
+        [ball(c) for c in f[:size]], [ball(c) for c in base[:size]], [ball(Fraction(s)) for s in sums], 6, None
     )
     full = [base]
     for _ in range(5):

@@ -14,13 +14,14 @@ import pytest
 from flint import arb
 
 import eigenspace as es
-from eigenspace import _ellipse, _gegenbauer, duals, zonal
+from eigenspace import _ellipse, _gegenbauer, correlations, duals, zonal
 from eigenspace._flint import precision
 
 #: where a new interpreter finds the package and this file
 PATHS = (Path(es.__file__).parents[1], Path(__file__).parent)
 CACHED = (
-    duals.power_series, duals._kept_matrix, zonal.legendre, _ellipse.ellipses, _ellipse.image, _gegenbauer.gauss_points,
+    duals.power_series, duals._kept_matrix, _ellipse.ellipse, _ellipse.image, _gegenbauer.gauss_points,
+    correlations.legendre, correlations._kept_leaf, correlations._sphere_points, zonal._kept_polynomials,
 )  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def columns(table):
 WORK = {
     "series": lambda: bits_of(duals.power_series((es.relu, es.relu), 40, 200).f),
     "more bits": lambda: bits_of(duals.power_series((es.relu, es.relu), 40, 900).f),
-    "rule": lambda: bits_of(sum(zonal.legendre(60, 700), ())),
+    "rule": lambda: bits_of(sum(correlations.legendre(60, 700), ())),
     "gauss": lambda: bits_of(sum(_gegenbauer.gauss_points(1000, 20, 500), ())),
     "one sphere": lambda: columns(es.spectrum(es.mlp(3, 2), degree=12)),
     "cube": lambda: columns(es.spectrum(es.mlp(1, 2, leaves=7), "nngp", degree=3)),
@@ -132,7 +133,7 @@ def test_balls_stay_true_when_another_thread_changes_the_precision():
     try:
         for _ in range(20):
             forget()
-            angles, _ = zonal.legendre(60, 200)
+            angles, _ = correlations.legendre(60, 200)
             roots = [1 - 2 * angle / arb.pi() for angle in angles]
             assert roots[3].overlaps(truth)
     finally:

@@ -13,10 +13,11 @@ from flint import arb
 import eigenspace as es
 from eigenspace import zonal
 from eigenspace._flint import precision
+from eigenspace.correlations import CubeLaw, SphereLaw
 from eigenspace.duals import evaluate
 from eigenspace.harmonics import gegenbauer, multiplicity
 from eigenspace.rings import FLOAT, FloatRing
-from eigenspace.zonal import CubeLaw, SphereLaw, chain_rows
+from eigenspace.zonal import chain_rows
 
 RELU, RBF = es.relu, es.rbf(0.4)
 CHAINS = [(RELU,), (RELU, RELU), (RBF,), (RELU, RBF, RELU)]
@@ -24,24 +25,17 @@ SIZE = 5
 names = lambda chain: "-".join(a.name for a in chain)
 
 
-def sphere_series(dim, degrees):
-    return lambda ring, n: ring.leaf(dim, degrees, n)
-
-
-def cube_series(bits, degrees):
+def cube_series(bits, degrees, n):
     """Moments of the mean of ``bits`` signs against products of ``k`` of them, joined sign by sign."""
 
-    def series(ring, n):
-        signs = ring.weigh(ring.leaf(1, (0, 1), n), Fraction(1, bits))
-        rows = []
-        for k in degrees:
-            current = ring.unit(n)
-            for i in range(bits):
-                current = ring.convolve(current, [0], signs, [int(i < k)])
-            rows.append(current)
-        return ring.stack(rows)
-
-    return series
+    signs = FLOAT.weigh(FLOAT.leaf(1, (0, 1), n), Fraction(1, bits))
+    rows = []
+    for k in degrees:
+        current = FLOAT.unit(n)
+        for i in range(bits):
+            current = FLOAT.convolve(current, [0], signs, [int(i < k)])
+        rows.append(current)
+    return FLOAT.stack(rows)
 
 
 def forced(monkeypatch, route, *request):
@@ -81,7 +75,7 @@ def agree(first, second, slack=1e-15):
 @pytest.mark.parametrize("dim", [16, 60])
 def test_rule_and_series_agree_on_spheres(monkeypatch, chain, dim):
     degrees = [0, 1, 2, 3, 6, 9]
-    request = FLOAT, chain, SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True
+    request = FLOAT, chain, SphereLaw(dim), degrees, SIZE, True
     series, rule = forced(monkeypatch, "series", *request), forced(monkeypatch, "rule", *request)
     for a, b in zip(series, rule, strict=True):
         one, two = brackets(a, degrees), brackets(b, degrees)
@@ -97,9 +91,9 @@ def test_rule_and_series_agree_on_spheres(monkeypatch, chain, dim):
 @pytest.mark.parametrize("bits", [2, 5, 16])
 def test_rule_and_series_agree_on_cubes(monkeypatch, chain, bits):
     degrees = list(range(bits + 1))
-    request = FLOAT, chain, CubeLaw(bits), cube_series(bits, degrees), degrees, SIZE, True
+    request = FLOAT, chain, CubeLaw(bits), degrees, SIZE, True
     # the mean of few signs is often 1: the brackets of a ReLU series stay wide, and must hold all the same
-    series = zonal._series_rows(FLOAT, chain, request[3](FLOAT, 200), SIZE, True)
+    series = zonal._series_rows(FLOAT, chain, cube_series(bits, degrees, 200), SIZE, True)
     rule = forced(monkeypatch, "rule", *request)
     for a, b in zip(series, rule, strict=True):
         one, two = brackets(a, degrees), brackets(b, degrees)
@@ -156,7 +150,7 @@ def test_moments_against_quadrature_in_mpmath(chain, dim):
     degrees = [0, 1, 2, 3, 6]
     with mpmath.workdps(50):
         expected = by_mpmath(chain, dim, degrees)
-    rows = chain_rows(FLOAT, chain, SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True)
+    rows = chain_rows(FLOAT, chain, SphereLaw(dim), degrees, SIZE, True)
     for part in range(2):
         for key, (low, up) in brackets(rows[part], degrees).items():
             value = expected[key][part]
@@ -179,7 +173,7 @@ def layered(chain, bits):
 def test_cube_moments_against_the_sum_over_all_corners(chain):
     bits = 5
     degrees = list(range(bits + 1))
-    rows = chain_rows(FLOAT, chain, CubeLaw(bits), cube_series(bits, degrees), degrees, SIZE, True)
+    rows = chain_rows(FLOAT, chain, CubeLaw(bits), degrees, SIZE, True)
     corners = np.array(list(product([1.0, -1.0], repeat=bits)))
     mean = es.network([layered(chain, bits)])
     kernel, tangent = (es.kernel_function(mean, name)(corners) for name in ("nngp", "ntk"))
@@ -193,8 +187,8 @@ def test_cube_moments_against_the_sum_over_all_corners(chain):
 
 def test_zeros_are_structural():
     degrees = list(range(8))
-    for law, series in ((SphereLaw(3), sphere_series(3, degrees)), (CubeLaw(7), cube_series(7, degrees))):
-        kernel, tangent = chain_rows(FLOAT, (RELU,), law, series, degrees, SIZE, True)
+    for law in (SphereLaw(3), CubeLaw(7)):
+        kernel, tangent = chain_rows(FLOAT, (RELU,), law, degrees, SIZE, True)
         zero = FLOAT.zero_mask(kernel)
         # E[K^0 P_k] = 0 but for k = 0; E[K P_k] = 0 for odd k >= 3; in the square, t times even terms fill all degrees
         assert [k for k in degrees if zero[k, 0]] == list(range(1, 8))
@@ -202,14 +196,14 @@ def test_zeros_are_structural():
         assert not zero[:, 2:].any()
         assert [k for k in degrees if FLOAT.zero_mask(tangent)[k, 0]] == [3, 5, 7]
         assert not FLOAT.zero_mask(tangent)[:, 1:].any()
-    deep = chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), sphere_series(3, degrees), degrees, SIZE, True)
+    deep = chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), degrees, SIZE, True)
     assert not FLOAT.zero_mask(deep[0])[:, 1:].any() and not FLOAT.zero_mask(deep[1]).any()
 
 
 @pytest.mark.parametrize("dim", [2, 3, 9])
 def test_majorants_bound_all_higher_powers(dim):
     degrees = [0, 1, 2, 5]
-    rows = chain_rows(FLOAT, (RELU, RELU), SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True)
+    rows = chain_rows(FLOAT, (RELU, RELU), SphereLaw(dim), degrees, SIZE, True)
     expected = by_mpmath((RELU, RELU), dim, degrees)
     for part in range(2):
         m, e = (a[2] for a in (rows[part].mantissa, rows[part].exponent))
@@ -224,21 +218,59 @@ def test_majorants_bound_all_higher_powers(dim):
 @pytest.mark.parametrize("dim", [2, 3, 7])
 def test_proved_rule_and_the_rule_that_agrees_with_itself(monkeypatch, chain, dim):
     degrees = [0, 1, 2, 3, 12]
-    request = FLOAT, chain, SphereLaw(dim), sphere_series(dim, degrees), degrees, SIZE, True
+    request = FLOAT, chain, SphereLaw(dim), degrees, SIZE, True
     proved = chain_rows(*request)
-    monkeypatch.setattr(zonal, "ellipses", lambda chain: ())
+    monkeypatch.setattr(zonal, "is_provable", lambda chain: False)
     checked = forced(monkeypatch, "rule", *request)
     for a, b in zip(proved, checked, strict=True):
         assert agree(brackets(a, degrees), brackets(b, degrees))
         assert b.estimated and not a.estimated
 
 
+@pytest.mark.parametrize("wrong", [0.0, -600.0])
+@pytest.mark.parametrize("chain", [(RELU, RELU), (es.step, RELU)], ids=names)
+def test_a_wrong_guess_of_the_sizes_costs_time_only(monkeypatch, chain, wrong):
+    degrees = [0, 1, 30, 31]
+    request = FLOAT, chain, SphereLaw(4), degrees, SIZE, True
+    expected = chain_rows(*request)
+    tries = []
+    tables = zonal._tables
+    monkeypatch.setattr(zonal, "_tables", lambda *a: tries.append(a) or tables(*a))
+    monkeypatch.setattr(SphereLaw, "likely_log2", lambda self, degree: wrong)
+    rows = chain_rows(*request)
+    # of the two guesses only the one that is too large is noticed, by moments that come out smaller
+    assert es.step in chain or len(tries) == (2 if wrong == 0.0 else 1)
+    for a, b in zip(expected, rows, strict=True):
+        assert agree(brackets(a, degrees), brackets(b, degrees))
+        assert all(up <= low * (1 + 1e-14) for low, up in brackets(b, degrees).values())
+
+
+def test_rows_that_settle_before_the_others_do_not_decide_for_them(monkeypatch):
+    degrees = [0, 1, 40]
+    request = FLOAT, (RELU, RELU), SphereLaw(60), degrees, SIZE, True
+    expected = chain_rows(*request)
+    monkeypatch.setattr(SphereLaw, "slowest", lambda self, degrees: degrees[:1])
+    for a, b in zip(expected, chain_rows(*request), strict=True):
+        found = brackets(b, degrees)
+        assert agree(brackets(a, degrees), found)
+        assert all(up <= low * (1 + 1e-12) for (_, j), (low, up) in found.items() if 0 < j < 4)
+
+
+def test_only_small_tables_of_polynomials_are_kept():
+    kept = zonal._kept_polynomials
+    kept.cache_clear()
+    for bits, number in ((128, 1), (128, 1), (20_000, 1), (192, 2)):
+        zonal._tables((RELU,), SphereLaw(3), range(40), 2, False, 120, bits, [np.zeros((40, 2), dtype=bool)])
+        assert kept.cache_info().currsize == number
+    assert kept.cache_info().maxsize * zonal._KEPT_BYTES <= 10_000_000
+
+
 def test_degree_beyond_what_the_rule_can_do_is_an_error_that_names_the_knob(monkeypatch):
-    monkeypatch.setattr(zonal, "ellipses", lambda chain: ())
+    monkeypatch.setattr(zonal, "is_provable", lambda chain: False)
     monkeypatch.setattr(zonal, "_MOST_NODES", 10)
     monkeypatch.setattr(FloatRing, "settled", -1.0)
     with pytest.raises(es.ConvergenceError, match="degree"):
-        chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), sphere_series(3, [0, 9]), [0, 9], 2, False)
+        chain_rows(FLOAT, (RELU, RELU), SphereLaw(3), [0, 9], 2, False)
 
 
 # layers that jump ----------------------------------------------------------------------------------------------------
