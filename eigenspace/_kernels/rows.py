@@ -26,11 +26,11 @@ _HALF = 1022 << 52
 
 
 @njit(cache=True)
-def plain(m, e, slope, centre, reach, out, tops, spans):
+def plain(m, e, slope, centre, reach, out, tops, spans, starts):
     """Rows as plain numbers after a tilt: the largest exponents become ``centre``.
 
-    ``tops``: the largest exponents; ``spans``: how far the exponents reach, -1 for a zero row.  Rows that reach as far
-    as ``reach`` are left zero.
+    ``tops``: the largest exponents; ``spans``: how far the exponents reach, -1 for a zero row; ``starts``: the first
+    elements that are not zero.  Rows that reach as far as ``reach`` are left zero.
     """
     channels, rows, size = m.shape
     bits = m.view(np.int64)
@@ -39,15 +39,18 @@ def plain(m, e, slope, centre, reach, out, tops, spans):
         for r in range(rows):
             top = -_FAR
             low = _FAR
-            for i in range(size):
+            start = size
+            for i in range(size - 1, -1, -1):
                 k = e[channel, r, i] + slope * i
                 if bits[channel, r, i] != 0:
+                    start = i
                     top = k if k > top else top
                     low = k if k < low else low
             span = top - low if top >= low else -1
             top = top if top >= low else 0
             tops[channel, r] = top
             spans[channel, r] = span
+            starts[channel, r] = start
             fits = 0 <= span < reach
             for i in range(size):
                 # the exponent is added to that of the mantissa
@@ -70,10 +73,10 @@ def split(values, tops, slope, exponents):
 
 
 @njit(cache=True, fastmath={"contract"})
-def _sums(a, stop, flat, base, step, out, at):
-    """``out[at + j] = sum_k a[k] * flat[base + step * k + j]`` for ``k < stop`` and ``j < 8``, in blocks."""
+def _sums(a, begin, stop, flat, base, step, out, at):
+    """``out[at + j] = sum_k a[k] * flat[base + step * k + j]``, ``begin <= k < stop`` and ``j < 8``, in blocks."""
     t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
-    for start in range(0, stop, _BLOCK):
+    for start in range(begin, stop, _BLOCK):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
         end = start + _BLOCK
         for k in range(start, end if end < stop else stop):
@@ -106,8 +109,11 @@ def _sums(a, stop, flat, base, step, out, at):
 
 
 @njit(cache=True)
-def convolve(a, ia, b, ib, out):
-    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` of plain rows.  Cost: ``O(pairs * n**2)``."""
+def convolve(a, ia, starts_a, b, ib, starts_b, out):
+    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` of plain rows that are zero before their starts.
+
+    Cost: ``O(pairs * n**2)``.
+    """
     channels, count, size = out.shape
     width = (size + _WIDTH - 1) // _WIDTH * _WIDTH
     line = np.empty(width)
@@ -120,18 +126,23 @@ def convolve(a, ia, b, ib, out):
         for c in range(count):
             i = ia[c]
             j = ib[c]
+            begin = starts_a[channel, i]
+            late = starts_b[channel, j]
             for n in range(size):
                 padded[_WIDTH + n] = b[channel, j, n]
             for n in range(0, size, _WIDTH):
-                stop = n + _WIDTH
-                _sums(a[channel, i], stop if stop < size else size, padded, stop, back, line, n)
+                end = n + _WIDTH
+                _sums(a[channel, i], begin, (end if end < size else size) - late, padded, end, back, line, n)
             for n in range(size):
                 out[channel, c, n] = line[n]
 
 
 @njit(cache=True)
-def images(f, x, out):
-    """``out[c, j] = sum_n f[j, n] * x[c, n]`` of plain rows.  Cost: ``O(rows * f.size)``."""
+def images(f, starts, x, out):
+    """``out[c, j] = sum_n f[j, n] * x[c, n]`` of plain rows; those of ``f`` are zero before their starts.
+
+    Cost: ``O(rows * f.size)``.
+    """
     channels, count, rows = out.shape
     size = x.shape[2]
     width = (rows + _WIDTH - 1) // _WIDTH * _WIDTH
@@ -139,13 +150,18 @@ def images(f, x, out):
     turned = np.empty(size * width)
     for n in range(size * width):
         turned[n] = 0.0
+    begins = np.empty(width, dtype=np.int64)
     for channel in range(channels):
         for j in range(rows):
+            first = starts[channel, j]
+            # of eight sums side by side
+            at = j - j % _WIDTH
+            begins[at] = first if j == at or first < begins[at] else begins[at]
             for n in range(size):
                 turned[n * width + j] = f[channel, j, n]
         for c in range(count):
             for j in range(0, rows, _WIDTH):
-                _sums(x[channel, c], size, turned, j, width, line, j)
+                _sums(x[channel, c], begins[j], size, turned, j, width, line, j)
             for j in range(rows):
                 out[channel, c, j] = line[j]
 

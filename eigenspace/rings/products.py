@@ -12,6 +12,8 @@ upper bounds.  A product with a power of two (mantissa 1/2) is exact and stays s
 the many inactive children of a node must not add roundings.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 UNIT = 2.0**-53
@@ -29,7 +31,7 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
     slope, size = _tilt(a, b), a[0].shape[2]
     left, right = _Plain.of(a, slope), _Plain.of(b, slope)
     values = np.empty((len(directions), ia.size, size))
-    kernels.convolve(left.values, ia, right.values, ib, values)
+    kernels.convolve(left.values, ia, left.starts, right.values, ib, right.starts, values)
     # a product with 1 at its start is exact there
     exact = (a[0][:, ia, 0] == 0.5) | (b[0][:, ib, 0] == 0.5)
     first = values[:, :, 0].copy()
@@ -75,7 +77,7 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
     own = np.minimum(np.arange(len(directions)), f[0].shape[0] - 1)
     left, right = _Plain.of(tuple(part[own] for part in f), 0), _Plain.of(x, 0)
     values = np.empty((*right.values.shape[:2], left.values.shape[1]))
-    kernels.images(left.values, right.values, values)
+    kernels.images(left.values, left.starts, right.values, values)
     terms, powers = np.count_nonzero(f[0], axis=2)[own], (f[0] == 0.5).any(axis=2)[own]
     # one product with a power of two is exact
     units = np.where((terms > 1) | ~powers, _roundings(terms), 0)
@@ -91,14 +93,18 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
     return values, exponents
 
 
+@dataclass(frozen=True, eq=False)
 class _Plain:
     """The rows of a batch as plain numbers after a tilt: zeros where a row does not fit.
 
-    ``tops`` are the largest exponents, ``spans`` how far the exponents reach, -1 for a zero row.
+    ``tops`` are the largest exponents, ``spans`` how far the exponents reach, -1 for a zero row, ``starts`` the first
+    elements that are not zero.
     """
 
-    def __init__(self, values: np.ndarray, tops: np.ndarray, spans: np.ndarray):
-        self.values, self.tops, self.spans = values, tops, spans
+    values: np.ndarray
+    tops: np.ndarray
+    spans: np.ndarray
+    starts: np.ndarray
 
     @classmethod
     def of(cls, a: tuple, slope: int) -> "_Plain":
@@ -106,9 +112,9 @@ class _Plain:
         from .._kernels import rows as kernels
 
         shape = a[0].shape
-        values, tops, spans = np.empty(shape), np.empty(shape[:2], np.int64), np.empty(shape[:2], np.int64)
-        kernels.plain(*a, slope, _CENTRE, _ROW_SPAN, values, tops, spans)
-        return cls(values, tops, spans)
+        found = cls(np.empty(shape), *(np.empty(shape[:2], dtype=np.int64) for _ in range(3)))
+        kernels.plain(*a, slope, _CENTRE, _ROW_SPAN, found.values, found.tops, found.spans, found.starts)
+        return found
 
 
 def _tilt(a: tuple, b: tuple) -> int:
