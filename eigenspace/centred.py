@@ -22,7 +22,8 @@ from math import factorial, inf
 
 import numpy as np
 
-from .classes import Pool, distinct
+from ._arrays import distinct
+from .classes import Pool
 from .rings.leading import Exponents, Numbers, Size
 
 

@@ -193,22 +193,6 @@ def _integers(values: Iterable[int]) -> np.ndarray:
     return out
 
 
-def distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different ones among non-negative integers, ascending, and which of them every entry is.
-
-    Cost: one pass where they are not larger than a few times their number, else a sort.
-
-    >>> distinct(np.array([5, 2, 5]))
-    (array([2, 5]), array([1, 0, 1]))
-    """
-    most = int(numbers.max(initial=0))
-    if most > 8 * numbers.size + 1024:
-        return np.unique(numbers, return_inverse=True)
-    there = np.zeros(most + 1, dtype=bool)
-    there[numbers] = True
-    return np.flatnonzero(there), _renumber(there)[numbers]
-
-
 # one class -------------------------------------------------------------------------------------------
 
 

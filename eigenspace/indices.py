@@ -16,9 +16,10 @@ from math import lcm
 
 import numpy as np
 
+from ._arrays import distinct
 from ._flint import precision
 from .centred import root_numbers
-from .classes import Pool, distinct
+from .classes import Pool
 from .rings.leading import Exponents, Size
 from .shapes import Shape, size_exponent
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from . import _render
+from ._arrays import coded, frozen, objects
 from ._check import choice
 from ._columns import coverage_text, default, sheet
 from ._files import INDICES, csv_text, data, json_text, read_json
@@ -149,13 +150,13 @@ class EigenTable:
     ):
         self.__dict__.update(
             column=values,
-            error=_frozen(error, np.float64),
-            bound=_frozen(bound, np.uint8),
-            multiplicity=_objects(multiplicity, int, int),
-            total_degree=_frozen(total_degree, np.int64),
-            space=_objects(space, _as_index, Fraction, float),
-            frequency=_objects(frequency, _as_index, Fraction, float),
-            learning_index=_objects(learning_index, _as_index, Fraction, float),
+            error=frozen(error, np.float64),
+            bound=frozen(bound, np.uint8),
+            multiplicity=objects(multiplicity, int, int),
+            total_degree=frozen(total_degree, np.int64),
+            space=objects(space, _as_index, Fraction, float),
+            frequency=objects(frequency, _as_index, Fraction, float),
+            learning_index=objects(learning_index, _as_index, Fraction, float),
             patterns=patterns,
             degrees=degrees,
             trace=trace,
@@ -306,7 +307,7 @@ class EigenTable:
         ([0, 1, 2], [0, 1, 2, 2])
         """
         if name not in self._codes:
-            self._codes[name] = _coded(self.bounds() if name == "bound" else getattr(self, name).tolist())
+            self._codes[name] = coded(self.bounds() if name == "bound" else getattr(self, name).tolist())
         return self._codes[name]
 
     # --- displays -------------------------------------------------------------------------------------------------
@@ -444,7 +445,7 @@ class EigenTable:
 
     @cached_property
     def _log10(self) -> np.ndarray:
-        return _frozen(self.column.log10(), np.float64)
+        return frozen(self.column.log10(), np.float64)
 
     @cached_property
     def _shares(self) -> np.ndarray:
@@ -456,7 +457,7 @@ class EigenTable:
             shares[easy] = values[easy] * counts[easy].astype(float)
         for i in np.flatnonzero(~easy).tolist():
             shares[i] = _weight(float(values[i]), counts[i], lambda i=i: self.column.decimal_text(i, 17))
-        return _frozen(shares / float(self.trace), np.float64)
+        return frozen(shares / float(self.trace), np.float64)
 
     def _take(self, indices: np.ndarray) -> "EigenTable":
         columns = {name: getattr(self, name)[indices] for name in _COLUMNS[:-2]}
@@ -550,34 +551,6 @@ class _Picked(Sequence):
 
     def __getitem__(self, i):
         return self._source[int(self._places[i])]
-
-
-def _objects(entries, convert: Callable, *kinds: type) -> np.ndarray:
-    """A column of objects of these kinds, others converted; the entries that are right as they are stay shared."""
-    if not isinstance(entries, np.ndarray):
-        entries = list(entries)
-    if not set(map(type, entries)) <= set(kinds):
-        entries = [entry if type(entry) in kinds else convert(entry) for entry in entries]
-    return _frozen(entries, object)
-
-
-def _coded(entries: list) -> tuple[list, np.ndarray]:
-    """The different ones among some entries, in order of appearance, and which of them every entry is."""
-    places: dict = {}
-    # most are the same object as another one, and objects are told apart faster than fractions
-    objects = dict(zip(map(id, entries), entries))
-    place_of = {key: places.setdefault(entry, len(places)) for key, entry in objects.items()}
-    return list(places), np.fromiter((place_of[id(entry)] for entry in entries), np.intp, len(entries))
-
-
-def _frozen(entries, dtype) -> np.ndarray:
-    array = np.empty(0, dtype)
-    entries = entries if isinstance(entries, np.ndarray) else list(entries)
-    if len(entries):
-        array = np.empty(len(entries), dtype)
-        array[:] = entries
-    array.setflags(write=False)
-    return array
 
 
 def _weight(value: float, count: int, text: Callable[[], str]) -> float:
