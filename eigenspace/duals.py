@@ -141,7 +141,7 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
     ``part`` names the base ``b``: ``"f"`` for 1 (moments of the kernel), ``"g"`` or ``"h"`` (the two parts of the
-    tangent kernel).  What the two series drop is their exact value at 1 less the kept coefficients, and nothing for
+    tangent kernel), ``"t"`` for their sum :math:`g + z h` where the tangent kernel below is ``z`` itself.  What the two series drop is their exact value at 1 less the kept coefficients, and nothing for
     polynomials within the order; what their products drop follows by sums of positive terms.  Cost: ``rows`` products
     of power series.
     """
@@ -156,12 +156,15 @@ def _matrix(chain: tuple, part: str, rows: int, order: int, ring):
 
     extra, most = 96, degree(chain)
     whole = {"f": most is not None and order >= most}
-    whole |= {"g": whole["f"], "h": most is not None and order >= most - 1}
+    whole |= {"g": whole["f"], "t": whole["f"], "h": most is not None and order >= most - 1}
     for _ in range(_DOUBLINGS):
         triple = power_series(chain, order, ring.coefficient_bits, extra)
         with precision(ring.coefficient_bits + extra):
-            base = {"f": (arb(1),) + (arb(0),) * order, "g": triple.g, "h": triple.h}[part]
-            total = {"f": arb(1), "g": triple.g_at_one, "h": triple.h_at_one}[part]
+            one, whole_h = (arb(1),) + (arb(0),) * order, (arb(0), *triple.h[:-1])
+            together = tuple(x + y for x, y in zip(triple.g, whole_h)) if part == "t" else None
+            base = {"f": one, "g": triple.g, "h": triple.h, "t": together}[part]
+            at_one = triple.g_at_one, triple.h_at_one
+            total = {"f": arb(1), "g": at_one[0], "h": at_one[1], "t": sum(at_one)}[part]
             dropped = arb(0) if whole["f"] else 1 - sum(triple.f, arb(0))
             tail = arb(0) if whole[part] or part == "f" else total - sum(base, arb(0))
             sums = dropped, tail, total
@@ -181,7 +184,8 @@ def _exact_matrix(chain: tuple, part: str, rows: int, order: int, ring: ExactRin
     from flint import fmpq, fmpq_poly
 
     f, g, h, *_ = _compose(chain, *map(fmpq_poly, ([0, 1], [0], [1])), fmpq)
-    return ring.power_matrix(f, {"f": fmpq_poly([1]), "g": g, "h": h}[part], rows, order + 1)
+    bases = {"f": fmpq_poly([1]), "g": g, "h": h, "t": g + fmpq_poly([0, 1]) * h}
+    return ring.power_matrix(f, bases[part], rows, order + 1)
 
 
 def supports(chain: tuple, part: str, rows: int, order: int) -> list[int]:

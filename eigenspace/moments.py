@@ -43,7 +43,7 @@ from .classes import Pool
 from .correlations import CubeLaw, SphereLaw
 from .duals import degree, layer_matrix
 from .one_sided import interpolated_rows
-from .zonal import chain_rows
+from .zonal import chain_rows, chain_values
 
 #: order up to which a chain of polynomials over one leaf keeps all its terms, whatever the order of the tree
 _LEAF_ORDER = 1024
@@ -102,6 +102,8 @@ class _Recursion:
         shape, chain = pool.shape, self.frame.root_chain(pool.shape)
         index = 0 if self.tangent else 1
         if not _is_joined(shape):
+            if degree(chain) is None:
+                return chain_values(self.ring, chain, _law(shape), pool.degree.tolist(), self.tangent)
             moments = self._single(pool, chain, 2)
         else:
             most = degree(chain)
@@ -131,8 +133,7 @@ class _Recursion:
         """Moments of a chain over the mean correlation ``t`` of one sphere or cube, where ``K = T = t``."""
         shape, degrees, ring, most = pool.shape, pool.degree.tolist(), self.ring, degree(chain)
         if most is None:
-            law = CubeLaw(shape.fan_in) if shape.is_cube else SphereLaw(shape.dim)
-            rows = _bent(ring, chain, law, tuple(degrees), size, self.tangent)
+            rows = _bent(ring, chain, _law(shape), tuple(degrees), size, self.tangent)
             return Moments(rows[0], rows[1] if self.tangent else None)
         # a chain of polynomials needs its moments up to its degree, and no rule
         reach = (size - 1 + self.tangent) * most
@@ -260,6 +261,11 @@ class _Recursion:
             return Moments(kernel, None)
         left = ring.convolve(a.tangent, ia, b.kernel, ib)
         return Moments(kernel, ring.add(left, ring.convolve(a.kernel, ia, b.tangent, ib)))
+
+
+def _law(shape) -> SphereLaw | CubeLaw:
+    """The law of the mean correlation of one sphere or one cube."""
+    return CubeLaw(shape.fan_in) if shape.is_cube else SphereLaw(shape.dim)
 
 
 def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:

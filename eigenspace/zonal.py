@@ -121,27 +121,68 @@ def chain_rows(ring, chain: tuple, law, degrees: Sequence[int], size: int, tange
     """
     # the first powers decide; what the higher ones lose shows in the brackets of the next node
     first = min(size, _FIRST_POWERS)
+
+    def series(ring, degrees, order, is_probe):
+        leaf = law.rows(ring, degrees, order + 2)
+        parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
+        height = first if is_probe else size
+        return [
+            ring.apply([(layer_matrix(chain, name, height, order, ring), rows) for name, rows in part])
+            for part in parts
+        ]
+
+    # E[K^0 P_k] is exact
+    open_ = [slice(1, first), slice(0, first)]
+    found, proved = _by_series(ring, chain, law, degrees, size, series, open_)
+    if found is not None:
+        return found
+    zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
+    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved)
+
+
+def chain_values(ring, chain: tuple, law, degrees: Sequence[int], tangent: bool) -> tuple:
+    """``E[K P_k]`` or, with ``tangent``, ``E[T P_k]`` alone: the rows that hold them, and the index there.
+
+    As `chain_rows`; of the series they are the last coefficients of products with the rows of the law (see `moments`).
+    Cost: ``O(order)`` for each degree where it is the series.
+    """
+
+    def series(ring, degrees, order, is_probe):
+        part, j = ("t", 0) if tangent else ("f", 1)
+        functional = ring.functional(layer_matrix(chain, part, j + 1, order, ring), j)
+        leaf = law.rows(ring, degrees, order + 1)
+        return [ring.enclosed(ring.last(leaf, range(len(leaf)), functional, [0] * len(leaf)))]
+
+    found, proved = _by_series(ring, chain, law, degrees, 2, series, [slice(0, 1)])
+    if found is not None:
+        return found[0], 0
+    size = 1 if tangent else 2
+    zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
+    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved)[-1], size - 1
+
+
+def _by_series(ring, chain, law, degrees, size: int, series, open_: list) -> tuple:
+    """Batches of rows by the power series and None, or None and a proved binary logarithm (see `_rule_rows`).
+
+    ``series(ring, degrees, order, is_probe)`` makes them; the widths of their elements ``open_`` decide.
+    """
     order = law.first_order(max(degrees)) + 4 * (powers(chain) - 1)
     most = _MOST_ORDER if size <= 2 else max(_MOST_ORDER_MOMENTS, 2 * size)
     probe = ring if ring is FLOAT or law.prefers_series else FLOAT
     # a dual that is known by its power series only leaves no other way
     last = max(_MOST_ORDER_ESTIMATED, 2 * size) if any(a.is_estimated for a in chain) else inf
     while True:
-        rows = _series_rows(probe, chain, law.rows(probe, law.slowest(degrees), order + 2), first, tangent)
-        gap = _widest(probe, rows)
+        rows = series(probe, law.slowest(degrees), order, True)
+        gap = _widest(probe, rows, open_)
         if probe is ring and order >= 2 * size and (gap < ring.settled or order >= last):
-            everything = rows
-            if len(rows[0]) < len(degrees) or first < size:
-                everything = _series_rows(ring, chain, law.rows(ring, degrees, order + 2), size, tangent)
-                gap = _widest(ring, [ring.cut(r, first) for r in everything])
+            everything = series(ring, degrees, order, False)
+            gap = _widest(ring, everything, open_)
             if gap < ring.settled or order >= last:
-                return everything
+                return everything, None
         pursued = probe is ring and order < most and law.pursue_series(max(degrees), gap, most / order, ring.settled)
         if last == inf and not pursued:
-            break
-        order *= 2
-    zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
-    return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, min(probe.smallest_log2(r) for r in rows))
+            return None, min(probe.smallest_log2(r) for r in rows)
+        order = 3 * order // 2
 
 
 def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
@@ -159,16 +200,10 @@ def _zeros(chain, parts: str, degrees: Sequence[int], size: int) -> np.ndarray:
     return mask
 
 
-def _widest(ring, rows: list) -> float:
-    """The largest relative width of the brackets of ``E[K^j P_k]``, ``j > 0``, and of ``E[T K^j P_k]``."""
-    gaps = (np.where(ring.zero_mask(r), 0.0, ring.gaps(r)) for r in rows)
-    return max(float(np.max(gap[:, 1 - part :])) for part, gap in enumerate(gaps))
-
-
-def _series_rows(ring, chain, leaf, size, tangent):
-    order = leaf.size - 2
-    parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
-    return [ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts]
+def _widest(ring, batches: list, open_: list) -> float:
+    """The largest relative width of the brackets of some elements of some batches; 0 for exact zeros."""
+    gaps = (np.where(ring.zero_mask(rows), 0.0, ring.gaps(rows))[:, own] for rows, own in zip(batches, open_))
+    return max(float(np.max(gap)) for gap in gaps)
 
 
 def _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved: float):

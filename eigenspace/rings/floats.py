@@ -442,13 +442,12 @@ def _ceiling(mantissa, exponent) -> np.ndarray:
 
 
 def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:
-    mantissa, exponent = _empty((len(rows), len(rows[0])))
-    for r, row in enumerate(rows):
-        line = np.array([float(x) for x in row])
-        mantissa[r], exponent[r] = np.frexp(line)
-        # outside the range of normal float64 numbers read the integers themselves
-        for n in np.flatnonzero(~((line > 1e-290) & (line < 1e290))):
-            mantissa[r, n], exponent[r, n] = scaled_ball(row[n])
+    line = np.array([[float(x) for x in row] for row in rows])
+    mantissa, exponent = np.frexp(line)
+    exponent = exponent.astype(np.int64)
+    # outside the range of normal float64 numbers read the integers themselves
+    for r, n in np.argwhere(~((line > 1e-290) & (line < 1e290))):
+        mantissa[r, n], exponent[r, n] = scaled_ball(rows[r][n])
     return mantissa, exponent
 
 
@@ -459,14 +458,13 @@ def _relative(table, log2_errors: np.ndarray) -> np.ndarray:
         for j, value in enumerate(line):
             if not value.is_exact():
                 below = value.abs_lower()
-                rule = 2.0 ** (log2_errors[i, j] - _log2(below)) if below > 0 else np.inf
-                out[i, j] = (rule + float(value.rad() / below)) * (1 + 1e-9) if below > 0 else np.inf
-    return out
-
-
-def _log2(value) -> float:
-    mantissa, exponent = scaled_ball(value)
-    return log2(mantissa) + exponent
+                out[i, j] = float(value.rad() / below) if below > 0 else np.inf
+    mantissa, exponent = _from_balls(table)
+    known = (out > 0) & (out < 1)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        rule = np.exp2(log2_errors - np.log2(mantissa) - exponent)
+    # the midpoint exceeds the lower end by no more than the radius
+    return np.where(known, (rule * (1 + 2 * out) + out) * (1 + 1e-9), out)
 
 
 @lru_cache(maxsize=64)
