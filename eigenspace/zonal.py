@@ -123,13 +123,7 @@ def chain_rows(ring, chain: tuple, law, degrees: Sequence[int], size: int, tange
     first = min(size, _FIRST_POWERS)
 
     def series(ring, degrees, order, is_probe):
-        leaf = law.rows(ring, degrees, order + 2)
-        parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
-        height = first if is_probe else size
-        return [
-            ring.apply([(layer_matrix(chain, name, height, order, ring), rows) for name, rows in part])
-            for part in parts
-        ]
+        return _series_rows(ring, chain, law.rows(ring, degrees, order + 2), first if is_probe else size, tangent)
 
     # E[K^0 P_k] is exact
     open_ = [slice(1, first), slice(0, first)]
@@ -159,6 +153,12 @@ def chain_values(ring, chain: tuple, law, degrees: Sequence[int], tangent: bool)
     size = 1 if tangent else 2
     zeros = [_zeros(chain, "f", degrees, size), _zeros(chain, "gh", degrees, size)][: 1 + tangent]
     return _rule_rows(ring, chain, law, degrees, size, tangent, zeros, proved)[-1], size - 1
+
+
+def _series_rows(ring, chain, leaf, size: int, tangent: bool) -> list:
+    order = leaf.size - 2
+    parts = [[("f", leaf)]] + ([[("g", leaf), ("h", ring.derivative(leaf))]] if tangent else [])
+    return [ring.apply([(layer_matrix(chain, name, size, order, ring), rows) for name, rows in part]) for part in parts]
 
 
 def _by_series(ring, chain, law, degrees, size: int, series, open_: list) -> tuple:

@@ -17,7 +17,7 @@ from eigenspace.correlations import CubeLaw, SphereLaw
 from eigenspace.duals import evaluate
 from eigenspace.harmonics import gegenbauer, multiplicity
 from eigenspace.rings import FLOAT, FloatRing
-from eigenspace.zonal import chain_rows
+from eigenspace.zonal import chain_rows, chain_values
 
 RELU, RBF = es.relu, es.rbf(0.4)
 CHAINS = [(RELU,), (RELU, RELU), (RBF,), (RELU, RBF, RELU)]
@@ -365,3 +365,17 @@ def test_floats_of_deep_chains_under_a_join(depth):
     assert 0 < found.value < 1e-6 and found.error < 1e-10
     wide = es.eigenvalue(es.cnn(8, (1,) * depth + (4,)), {0: 1, 1: 1}, "nngp", ring=es.ball(64), rtol=1e-4)
     assert abs(float(wide.value.mid()) / found.value - 1) <= wide.error + found.error
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=names)
+@pytest.mark.parametrize("law", [SphereLaw(2), SphereLaw(9), SphereLaw(300), CubeLaw(7), CubeLaw(400)], ids=str)
+def test_values_alone_are_those_of_the_rows(chain, law):
+    degrees = [0, 1, 2, 3, 6, 7]
+    for tangent in (False, True):
+        rows = chain_rows(FLOAT, chain, law, degrees, 3, tangent)[-1]
+        values, index = chain_values(FLOAT, chain, law, degrees, tangent)
+        ends = [[side.float64() for side in FLOAT.bracket(*pair)] for pair in ((rows, 1 - tangent), (values, index))]
+        # two enclosures of one number, equally narrow but for roundings
+        assert np.all(ends[0][0] <= ends[1][1]) and np.all(ends[1][0] <= ends[0][1])
+        assert np.array_equal(ends[0][0] == 0, ends[1][0] == 0)
+        assert np.all(FLOAT.gaps(values)[:, index][ends[1][0] > 0] < 1e-11)
