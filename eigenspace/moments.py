@@ -224,26 +224,24 @@ class _Recursion:
 
     def _inactive(self, vectors: np.ndarray, children: list, unit: Moments) -> Moments:
         """One row for every vector of the numbers of inactive children by group."""
-        powers: dict = {}
-        rows = []
-        for vector in vectors:
-            current = unit
-            for g, number in enumerate(vector):
-                zero = self._take(children[g], np.array([0]))
-                current = self._product(current, [0], self._power(zero, int(number), unit, powers, g), [0])
-            rows.append(current)
-        return self._stack(rows)
+        current = None
+        for g, child in enumerate(children):
+            numbers, which = np.unique(vectors[:, g], return_inverse=True)
+            zero, powers = self._take(child, np.array([0])), {}
+            rows = self._stack([self._power(zero, int(number), unit, powers) for number in numbers])
+            every = np.arange(len(vectors))
+            current = self._take(rows, which) if current is None else self._product(current, every, rows, which)
+        return current
 
-    def _power(self, base: Moments, number: int, unit: Moments, done: dict, group: int) -> Moments:
+    def _power(self, base: Moments, number: int, unit: Moments, done: dict) -> Moments:
         """A power of one row by repeated squaring."""
         if number < 2:
             return base if number else unit
-        key = group, number
-        if key not in done:
-            half = self._power(base, number // 2, unit, done, group)
+        if number not in done:
+            half = self._power(base, number // 2, unit, done)
             whole = self._product(half, [0], half, [0])
-            done[key] = self._product(whole, [0], base, [0]) if number % 2 else whole
-        return done[key]
+            done[number] = self._product(whole, [0], base, [0]) if number % 2 else whole
+        return done[number]
 
     def _stack(self, batches: list) -> Moments:
         ring = self.ring

@@ -217,26 +217,40 @@ def scale(am, ae, fm, fe, directions, om, oe):
 def add(am, ae, bm, be, directions, om, oe):
     """``out = a + b``, elementwise; exact where one of the two is zero."""
     channels, rows, size = am.shape
+    smaller = np.empty(1)
+    bits = smaller.view(np.int64)
+    left = am.view(np.int64)
+    right = bm.view(np.int64)
     for channel in range(channels):
         step = 1.0 + directions[channel] * 2.0 * _UNIT
         for c in range(rows):
             for n in range(size):
-                x, i = am[channel, c, n], ae[channel, c, n]
-                y, j = bm[channel, c, n], be[channel, c, n]
-                if x == 0.0 or (y != 0.0 and i < j):
-                    x, i, y, j = y, j, x, i
-                value, k = x, i
-                if y != 0.0:
-                    # far below, a summand only rounds; the sum lies between 1/2, but for roundings, and 2
-                    value = (x + math.ldexp(y, max(j - i, -1000))) * step
+                i = ae[channel, c, n]
+                j = be[channel, c, n]
+                if right[channel, c, n] == 0:
+                    om[channel, c, n] = am[channel, c, n]
+                    oe[channel, c, n] = i
+                elif left[channel, c, n] == 0:
+                    om[channel, c, n] = bm[channel, c, n]
+                    oe[channel, c, n] = j
+                else:
+                    # the exponent of the smaller summand is lowered; far below, it only rounds
+                    k = i if i > j else j
+                    down = i + j - 2 * k
+                    value = am[channel, c, n] if i > j else bm[channel, c, n]
+                    bits[0] = (right[channel, c, n] if i > j else left[channel, c, n]) + (
+                        (down if down > -1000 else -1000) << 52
+                    )
+                    value = (value + smaller[0]) * step
+                    # between 1/2, but for roundings, and 2
                     while value >= 1.0:
                         value *= 0.5
                         k += 1
                     if value < 0.5:
                         value *= 2.0
                         k -= 1
-                om[channel, c, n] = value
-                oe[channel, c, n] = k if value != 0.0 else 0
+                    om[channel, c, n] = value
+                    oe[channel, c, n] = k
 
 
 @njit(cache=True)

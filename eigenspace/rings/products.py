@@ -20,6 +20,8 @@ UNIT = 2.0**-53
 #: plain numbers stay within 2**(+-_CENTRE) so that products of two neither over- nor underflow
 _CENTRE = 480
 _ROW_SPAN, _PAIR_SPAN = 1400, 1900
+#: the channel of upper bounds, where there are several
+_UPPER = 1
 #: terms of a block of a sum
 _BLOCK = 32
 
@@ -118,17 +120,16 @@ class _Plain:
 
 
 def _tilt(a: tuple, b: tuple) -> int:
-    """The slope that levels the rows of two batches best, all together: from their first to their last elements."""
+    """The slope that levels the upper bounds of two batches best, all together: from their first to last elements."""
     rise = run = 0
     for mantissa, exponent in (a, b):
-        there = mantissa != 0
-        size = there.shape[2]
-        first, final = there.argmax(axis=2), size - 1 - there[:, :, ::-1].argmax(axis=2)
-        ends = (np.take_along_axis(exponent, at[:, :, None], axis=2) for at in (final, first))
-        apart = final - first
+        channel = min(_UPPER, len(mantissa) - 1)
+        there, upper = mantissa[channel] != 0, exponent[channel]
+        rows, size = np.arange(len(upper)), upper.shape[1]
+        first, final = there.argmax(axis=1), size - 1 - there[:, ::-1].argmax(axis=1)
         # of a zero row all exponents are zero
-        rise += int(np.subtract(*ends).sum())
-        run += int(apart.sum())
+        rise += int((upper[rows, final] - upper[rows, first]).sum())
+        run += int((final - first).sum())
     return -round(rise / run) if run else 0
 
 
