@@ -141,9 +141,9 @@ def layer_matrix(chain: tuple, part: str, rows: int, order: int, ring):
     r"""The matrix :math:`[z^n]\,(b f^j)(z)`, ``j < rows``, ``n <= order``, of a chain, in a ring.
 
     ``part`` names the base ``b``: ``"f"`` for 1 (moments of the kernel), ``"g"`` or ``"h"`` (the two parts of the
-    tangent kernel), ``"t"`` for their sum :math:`g + z h` where the tangent kernel below is ``z`` itself.  What the two series drop is their exact value at 1 less the kept coefficients, and nothing for
-    polynomials within the order; what their products drop follows by sums of positive terms.  Cost: ``rows`` products
-    of power series.
+    tangent kernel), ``"t"`` for their sum :math:`g + z h` where the tangent kernel below is ``z`` itself.  What the two
+    series drop is their exact value at 1 less the kept coefficients, and nothing for polynomials within the order; what
+    their products drop follows by sums of positive terms.  Cost: ``rows`` products of power series.
     """
     make = _kept_matrix if ring.keeps_matrices else _matrix
     return make(chain, part, rows, order, ring)

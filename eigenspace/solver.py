@@ -168,4 +168,3 @@ def _extrapolate(own, slowest: float, late, orders, history, scale, mantissa, ex
 def _onset(pool: Pool) -> np.ndarray:
     """Index from which the moments of a class fall: ``degree**2 / (dim - 1)`` times the leaves that share a mean."""
     return pool.shape.leaf_count * pool.degree**2 / max(pool.shape.least_dim - 1, 1)
-

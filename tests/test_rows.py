@@ -45,11 +45,9 @@ def one_channel(pair):
     return tuple(part[None] for part in pair)
 
 
-def elementwise(kernel, a, b, direction):
-    """A kernel that works element by element, on an only channel."""
-    out = one_channel(empty(*a[0].shape))
-    kernel(*one_channel(a), *b, np.array([direction]), *out)
-    return tuple(part[0] for part in out)
+def elementwise(operation, a, b, direction):
+    """An operation that works element by element, on an only channel."""
+    return tuple(part[0] for part in operation(one_channel(a), b, np.array([direction])))
 
 
 def check_brackets(operation, expected, units):
@@ -115,8 +113,9 @@ def test_channels_have_their_own_rows_and_directions():
     a, b, f = ([rows(rng, count, 9) for _ in range(n)] for count, n in ((3, 3), (2, 3), (4, 2)))
     batches = [tuple(np.stack(parts) for parts in zip(*batch)) for batch in (a, b, f)]
     ia, ib, directions = np.array([0, 2, 1]), np.array([1, 0, 1]), np.array([-1.0, 1.0, 1.0])
-    together = products.convolve(batches[0], ia, batches[1], ib, directions), products.apply(
-        batches[2], batches[0], directions
+    together = (
+        products.convolve(batches[0], ia, batches[1], ib, directions),
+        products.apply(batches[2], batches[0], directions),
     )
     for c, direction in enumerate(directions):
         own = np.array([direction])
@@ -136,8 +135,8 @@ def test_sums_and_factors_enclose_the_exact_results(spread):
     left, right, scales = fractions(*a), fractions(*b), [exact(*pair) for pair in zip(*factors)]
     sums = [[p + q for p, q in zip(*pair)] for pair in zip(left, right)]
     scaled = [[p * q for p, q in zip(line, scales)] for line in left]
-    check_brackets(lambda direction: elementwise(kernels.add, a, one_channel(b), direction), sums, 8)
-    check_brackets(lambda direction: elementwise(kernels.scale, a, factors, direction), scaled, 16)
+    check_brackets(lambda direction: elementwise(products.add, a, one_channel(b), direction), sums, 8)
+    check_brackets(lambda direction: elementwise(products.scale, a, factors, direction), scaled, 16)
 
 
 def test_rounding_steps_cover_the_worst_mantissas():
@@ -148,8 +147,8 @@ def test_rounding_steps_cover_the_worst_mantissas():
     sums = [[p + q for p, q in zip(*pair)] for pair in zip(fractions(*a), fractions(*b))]
     factors = tuple(part[4] for part in b)
     scaled = [[p * exact(*pair) for p, pair in zip(line, zip(*factors))] for line in fractions(*a)]
-    check_brackets(lambda direction: elementwise(kernels.add, a, one_channel(b), direction), sums, 8)
-    check_brackets(lambda direction: elementwise(kernels.scale, a, factors, direction), scaled, 16)
+    check_brackets(lambda direction: elementwise(products.add, a, one_channel(b), direction), sums, 8)
+    check_brackets(lambda direction: elementwise(products.scale, a, factors, direction), scaled, 16)
 
 
 def test_the_unit_and_powers_of_two_stay_exact():
@@ -158,14 +157,12 @@ def test_the_unit_and_powers_of_two_stay_exact():
     for direction in (-1.0, 1.0):
         current, own = one, np.array([direction])
         for _ in range(50):
-            current = tuple(
-                x[0] for x in products.convolve(one_channel(current), first, one_channel(one), first, own)
-            )
+            current = tuple(x[0] for x in products.convolve(one_channel(current), first, one_channel(one), first, own))
         assert fractions(*current) == [[1, 0, 0]]
         image = products.apply(one_channel(one), one_channel(one), own)
         assert fractions(*(part[0] for part in image)) == [[1]]
         factors = np.full(3, 0.5), np.ones(3, dtype=np.int64)
-        assert fractions(*elementwise(kernels.scale, one, factors, direction)) == [[1, 0, 0]]
+        assert fractions(*elementwise(products.scale, one, factors, direction)) == [[1, 0, 0]]
 
 
 def test_no_under_or_overflow_at_a_million_bits():
@@ -182,10 +179,10 @@ def test_no_under_or_overflow_at_a_million_bits():
     assert (final[0][0, 0], final[1][0, 0]) == (out[0][0, 2], sizes[2])
     image = products.apply(one_channel(a), one_channel(b), exactly)
     assert exact(image[0][0, 0, 0], image[1][0, 0, 0]) == Fraction(21, 32)
-    total = elementwise(kernels.add, a, one_channel(b), 0.0)
+    total = elementwise(products.add, a, one_channel(b), 0.0)
     assert (total[0][0].tolist(), total[1][0].tolist()) == ([0.875, 0.625, 0.5], [big, big, 0])
     factors = np.array([0.875, 0.5, 0.75]), np.array([big, 0, -big])
-    scaled = elementwise(kernels.scale, a, factors, 0.0)
+    scaled = elementwise(products.scale, a, factors, 0.0)
     assert (scaled[0][0].tolist(), scaled[1][0].tolist()) == ([21 / 32, 0.625, 0.75], [0, big - 1, -big - 1])
 
 

@@ -26,36 +26,35 @@ _HALF = 1022 << 52
 
 
 @njit(cache=True)
-def plain(m, e, slope, centre, reach, out, tops, spans, starts):
-    """Rows as plain numbers after a tilt: the largest exponents become ``centre``.
+def plain(m, e, slope, reach, powers, out, tops, spans, starts):
+    """Rows as plain numbers after a tilt: the largest exponents become that of the last of the ``powers`` of two.
 
     ``tops``: the largest exponents; ``spans``: how far the exponents reach, -1 for a zero row; ``starts``: the first
     elements that are not zero.  Rows that reach as far as ``reach`` are left zero.
     """
     channels, rows, size = m.shape
-    bits = m.view(np.int64)
-    found = out.view(np.int64)
+    final = powers.size - 1
     for channel in range(channels):
         for r in range(rows):
             top = -_FAR
             low = _FAR
             start = size
             for i in range(size - 1, -1, -1):
-                k = e[channel, r, i] + slope * i
-                if bits[channel, r, i] != 0:
+                out[channel, r, i] = 0.0
+                if m[channel, r, i] != 0.0:
+                    k = e[channel, r, i] + slope * i
                     start = i
-                    top = k if k > top else top
-                    low = k if k < low else low
-            span = top - low if top >= low else -1
-            top = top if top >= low else 0
-            tops[channel, r] = top
-            spans[channel, r] = span
+                    if k > top:
+                        top = k
+                    if k < low:
+                        low = k
+            tops[channel, r] = top if start < size else 0
+            spans[channel, r] = top - low if start < size else -1
             starts[channel, r] = start
-            fits = 0 <= span < reach
-            for i in range(size):
-                # the exponent is added to that of the mantissa
-                moved = bits[channel, r, i] + ((e[channel, r, i] + slope * i - top + centre) << 52)
-                found[channel, r, i] = moved if fits and bits[channel, r, i] != 0 else 0
+            if start < size and top - low < reach:
+                for i in range(start, size):
+                    if m[channel, r, i] != 0.0:
+                        out[channel, r, i] = m[channel, r, i] * powers[final + e[channel, r, i] + slope * i - top]
 
 
 @njit(cache=True)
@@ -73,97 +72,58 @@ def split(values, tops, slope, exponents):
 
 
 @njit(cache=True, fastmath={"contract"})
-def _sums(a, begin, stop, flat, base, step, out, at):
-    """``out[at + j] = sum_k a[k] * flat[base + step * k + j]``, ``begin <= k < stop`` and ``j < 8``, in blocks."""
-    t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
-    for start in range(begin, stop, _BLOCK):
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-        end = start + _BLOCK
-        for k in range(start, end if end < stop else stop):
-            x = a[k]
-            i = base + step * k
-            s0 += x * flat[i]
-            s1 += x * flat[i + 1]
-            s2 += x * flat[i + 2]
-            s3 += x * flat[i + 3]
-            s4 += x * flat[i + 4]
-            s5 += x * flat[i + 5]
-            s6 += x * flat[i + 6]
-            s7 += x * flat[i + 7]
-        t0 += s0
-        t1 += s1
-        t2 += s2
-        t3 += s3
-        t4 += s4
-        t5 += s5
-        t6 += s6
-        t7 += s7
-    out[at] = t0
-    out[at + 1] = t1
-    out[at + 2] = t2
-    out[at + 3] = t3
-    out[at + 4] = t4
-    out[at + 5] = t5
-    out[at + 6] = t6
-    out[at + 7] = t7
+def sums(a, ia, flat, at, step, row_begins, row_cuts, block_begins, block_ends, out):
+    """``out[c, n] = sum_k a[ia[c], k] * flat[at[c] + step * k + n]`` of plain numbers, eight by eight, in blocks.
 
-
-@njit(cache=True)
-def convolve(a, ia, starts_a, b, ib, starts_b, out):
-    """``out[c, n] = sum_i a[ia[c], i] * b[ib[c], n - i]`` of plain rows that are zero before their starts.
-
-    Cost: ``O(pairs * n**2)``.
+    The sum runs from the larger one of ``row_begins[c]`` and ``block_begins[n // 8]`` to
+    ``block_ends[n // 8] - row_cuts[c]``; ``flat`` reaches as far as the eight go.  A product of power series and an
+    image under a matrix are two cases, see `eigenspace.rings.products`.
     """
     channels, count, size = out.shape
-    width = (size + _WIDTH - 1) // _WIDTH * _WIDTH
-    line = np.empty(width)
-    # zeros in front of a row, for indices below 0, and behind it
-    padded = np.empty(width + _WIDTH)
-    for n in range(width + _WIDTH):
-        padded[n] = 0.0
-    back = -1
+    line = np.empty((size + _WIDTH - 1) // _WIDTH * _WIDTH)
     for channel in range(channels):
         for c in range(count):
-            i = ia[c]
-            j = ib[c]
-            begin = starts_a[channel, i]
-            late = starts_b[channel, j]
-            for n in range(size):
-                padded[_WIDTH + n] = b[channel, j, n]
-            for n in range(0, size, _WIDTH):
-                end = n + _WIDTH
-                _sums(a[channel, i], begin, (end if end < size else size) - late, padded, end, back, line, n)
+            row = a[channel, ia[c]]
+            for block in range(block_ends.size):
+                at_n = block * _WIDTH
+                base = at[c] + at_n
+                begin = row_begins[channel, c]
+                if block_begins[channel, block] > begin:
+                    begin = block_begins[channel, block]
+                end = block_ends[block] - row_cuts[channel, c]
+                t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
+                for start in range(begin, end, _BLOCK):
+                    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+                    stop = start + _BLOCK
+                    for k in range(start, stop if stop < end else end):
+                        x = row[k]
+                        i = base + step * k
+                        s0 += x * flat[channel, i]
+                        s1 += x * flat[channel, i + 1]
+                        s2 += x * flat[channel, i + 2]
+                        s3 += x * flat[channel, i + 3]
+                        s4 += x * flat[channel, i + 4]
+                        s5 += x * flat[channel, i + 5]
+                        s6 += x * flat[channel, i + 6]
+                        s7 += x * flat[channel, i + 7]
+                    t0 += s0
+                    t1 += s1
+                    t2 += s2
+                    t3 += s3
+                    t4 += s4
+                    t5 += s5
+                    t6 += s6
+                    t7 += s7
+                line[at_n] = t0
+                line[at_n + 1] = t1
+                line[at_n + 2] = t2
+                line[at_n + 3] = t3
+                line[at_n + 4] = t4
+                line[at_n + 5] = t5
+                line[at_n + 6] = t6
+                line[at_n + 7] = t7
             for n in range(size):
                 out[channel, c, n] = line[n]
-
-
-@njit(cache=True)
-def images(f, starts, x, out):
-    """``out[c, j] = sum_n f[j, n] * x[c, n]`` of plain rows; those of ``f`` are zero before their starts.
-
-    Cost: ``O(rows * f.size)``.
-    """
-    channels, count, rows = out.shape
-    size = x.shape[2]
-    width = (rows + _WIDTH - 1) // _WIDTH * _WIDTH
-    line = np.empty(width)
-    turned = np.empty(size * width)
-    for n in range(size * width):
-        turned[n] = 0.0
-    begins = np.empty(width, dtype=np.int64)
-    for channel in range(channels):
-        for j in range(rows):
-            first = starts[channel, j]
-            # of eight sums side by side
-            at = j - j % _WIDTH
-            begins[at] = first if j == at or first < begins[at] else begins[at]
-            for n in range(size):
-                turned[n * width + j] = f[channel, j, n]
-        for c in range(count):
-            for j in range(0, rows, _WIDTH):
-                _sums(x[channel, c], begins[j], size, turned, j, width, line, j)
-            for j in range(rows):
-                out[channel, c, j] = line[j]
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -190,67 +150,62 @@ def last(a, ia, b, ib, out):
 
 
 @njit(cache=True)
-def scale(am, ae, fm, fe, directions, om, oe):
-    """``out[c, n] = a[c, n] * f[n]``, moved by what the factors, known to one unit, and the product err.
-
-    Not where ``f[n]`` is a power of two: these are exact.
-    """
+def scale(am, ae, fm, fe, steps, om, oe):
+    """``out[c, n] = a[c, n] * f[n]``, times ``steps[n]``, which is 1 but for roundings."""
     channels, rows, size = am.shape
     for channel in range(channels):
-        step = 1.0 + directions[channel] * 4.0 * _UNIT
         for c in range(rows):
             for n in range(size):
-                value = am[channel, c, n] * fm[n] * (step if fm[n] != 0.5 else 1.0)
-                # a product of two mantissas lies between 1/4 and 1, but for roundings
+                value = am[channel, c, n] * fm[n] * steps[channel, n]
                 k = ae[channel, c, n] + fe[n]
+                # the product of two mantissas lies between 1/4 and 1, but for roundings
                 if value >= 1.0:
                     value *= 0.5
                     k += 1
-                while 0.0 < value < 0.5:
+                elif value < 0.5:
                     value *= 2.0
                     k -= 1
+                    if value < 0.5:
+                        value *= 2.0
+                        k -= 1
                 om[channel, c, n] = value
                 oe[channel, c, n] = k if value != 0.0 else 0
 
 
 @njit(cache=True)
-def add(am, ae, bm, be, directions, om, oe):
-    """``out = a + b``, elementwise; exact where one of the two is zero."""
+def add(am, ae, bm, be, steps, powers, om, oe):
+    """``out = a + b``, elementwise, times ``steps``, which is 1 but for roundings; exact where one of two is zero.
+
+    ``powers`` are the powers of two from a lowest one to 1: summands farther below only round.
+    """
     channels, rows, size = am.shape
-    smaller = np.empty(1)
-    bits = smaller.view(np.int64)
-    left = am.view(np.int64)
-    right = bm.view(np.int64)
+    lowest = powers.size - 1
     for channel in range(channels):
-        step = 1.0 + directions[channel] * 2.0 * _UNIT
         for c in range(rows):
             for n in range(size):
-                i = ae[channel, c, n]
-                j = be[channel, c, n]
-                if right[channel, c, n] == 0:
-                    om[channel, c, n] = am[channel, c, n]
-                    oe[channel, c, n] = i
-                elif left[channel, c, n] == 0:
-                    om[channel, c, n] = bm[channel, c, n]
-                    oe[channel, c, n] = j
-                else:
-                    # the exponent of the smaller summand is lowered; far below, it only rounds
-                    k = i if i > j else j
-                    down = i + j - 2 * k
-                    value = am[channel, c, n] if i > j else bm[channel, c, n]
-                    bits[0] = (right[channel, c, n] if i > j else left[channel, c, n]) + (
-                        (down if down > -1000 else -1000) << 52
-                    )
-                    value = (value + smaller[0]) * step
+                x = am[channel, c, n]
+                y = bm[channel, c, n]
+                k = ae[channel, c, n]
+                below = k - be[channel, c, n]
+                if x == 0.0 or (y != 0.0 and below < 0):
+                    x = y
+                    y = am[channel, c, n]
+                    k = be[channel, c, n]
+                    below = -below
+                if y != 0.0:
+                    x = (x + y * powers[lowest - below if below < lowest else 0]) * steps[channel]
                     # between 1/2, but for roundings, and 2
-                    while value >= 1.0:
-                        value *= 0.5
+                    if x >= 1.0:
+                        x *= 0.5
                         k += 1
-                    if value < 0.5:
-                        value *= 2.0
+                        if x >= 1.0:
+                            x *= 0.5
+                            k += 1
+                    elif x < 0.5:
+                        x *= 2.0
                         k -= 1
-                    om[channel, c, n] = value
-                    oe[channel, c, n] = k
+                om[channel, c, n] = x
+                oe[channel, c, n] = k
 
 
 @njit(cache=True)

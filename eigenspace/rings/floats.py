@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import factorial, log2
+from math import factorial
 
 import numpy as np
 
@@ -196,11 +196,8 @@ class FloatRing:
 
     def add(self, a: Rows, b: Rows) -> Rows:
         """Elementwise sum."""
-        from .._kernels import rows as kernels
-
-        out = _empty((3, len(a), a.size))
-        kernels.add(*_parts(a, a.size), *_parts(b, b.size), _DIRECTIONS, *out)
-        return Rows(*out, a.estimated or b.estimated)
+        found = products.add(_parts(a, a.size), _parts(b, b.size), _DIRECTIONS)
+        return Rows(*found, a.estimated or b.estimated)
 
     def weigh(self, a: Rows, weight, factor: Fraction = Fraction(1)) -> Rows:
         """Multiply element ``n`` by ``factor * weight**n``: the generating function of ``weight * S``.
@@ -372,12 +369,8 @@ class FloatRing:
 
     def _scale(self, a: Rows, pairs: Sequence[tuple[float, int]]) -> Rows:
         """Every element times the number of its column, each known to one unit."""
-        from .._kernels import rows as kernels
-
-        out = _empty((3, len(a), a.size))
         mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
-        kernels.scale(*_parts(a, a.size), mantissa, exponent, _DIRECTIONS, *out)
-        return Rows(*out, a.estimated)
+        return Rows(*products.scale(_parts(a, a.size), (mantissa, exponent), _DIRECTIONS), a.estimated)
 
 
 def _parts(a: Rows, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ the many inactive children of a node must not add roundings.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,10 +21,19 @@ UNIT = 2.0**-53
 #: plain numbers stay within 2**(+-_CENTRE) so that products of two neither over- nor underflow
 _CENTRE = 480
 _ROW_SPAN, _PAIR_SPAN = 1400, 1900
+#: a summand that lies so many bits below the other one only rounds
+_LOWEST_BITS = 200
 #: the channel of upper bounds, where there are several
 _UPPER = 1
-#: terms of a block of a sum
-_BLOCK = 32
+#: terms of a block of a sum, and sums that run side by side
+_BLOCK, _WIDTH = 32, 8
+
+
+@lru_cache(maxsize=2)
+def _powers_of_two(first: int, last: int) -> np.ndarray:
+    powers = np.ldexp(1.0, np.arange(first, last + 1))
+    powers.setflags(write=False)
+    return powers
 
 
 def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndarray) -> tuple:
@@ -32,8 +42,15 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
 
     slope, size = _tilt(a, b), a[0].shape[2]
     left, right = _Plain.of(a, slope), _Plain.of(b, slope)
-    values = np.empty((len(directions), ia.size, size))
-    kernels.convolve(left.values, ia, left.starts, right.values, ib, right.starts, values)
+    values, ends = np.empty((len(directions), ia.size, size)), _block_ends(size)
+    # element n - k of a row, for all k: with zeros in front, for indices below 0, and behind it
+    padded = np.zeros((*right.values.shape[:2], (ends.size + 1) * _WIDTH))
+    padded[:, :, _WIDTH : _WIDTH + size] = right.values
+    begins, cuts = np.take(left.starts, ia, axis=1), np.take(right.starts, ib, axis=1)
+    kernels.sums(
+        left.values, ia, padded.reshape(len(padded), -1), ib * padded.shape[2] + _WIDTH, -1, begins, cuts,
+        np.zeros((len(padded), ends.size), dtype=np.int64), ends, values,
+    )  # fmt: skip
     # a product with 1 at its start is exact there
     exact = (a[0][:, ia, 0] == 0.5) | (b[0][:, ib, 0] == 0.5)
     first = values[:, :, 0].copy()
@@ -78,8 +95,18 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
 
     own = np.minimum(np.arange(len(directions)), f[0].shape[0] - 1)
     left, right = _Plain.of(tuple(part[own] for part in f), 0), _Plain.of(x, 0)
-    values = np.empty((*right.values.shape[:2], left.values.shape[1]))
-    kernels.images(left.values, left.starts, right.values, values)
+    channels, count, size = right.values.shape
+    height = left.values.shape[1]
+    values, blocks = np.empty((channels, count, height)), len(_block_ends(height))
+    turned = np.zeros((channels, size, blocks * _WIDTH))
+    turned[:, :, :height] = left.values.swapaxes(1, 2)
+    starts = np.full((channels, blocks * _WIDTH), size)
+    starts[:, :height] = left.starts
+    kernels.sums(
+        right.values, np.arange(count), turned.reshape(channels, -1), np.zeros(count, dtype=np.int64),
+        turned.shape[2], right.starts, np.zeros((channels, count), dtype=np.int64),
+        starts.reshape(channels, blocks, _WIDTH).min(axis=2), np.full(blocks, size), values,
+    )  # fmt: skip
     terms, powers = np.count_nonzero(f[0], axis=2)[own], (f[0] == 0.5).any(axis=2)[own]
     # one product with a power of two is exact
     units = np.where((terms > 1) | ~powers, _roundings(terms), 0)
@@ -93,6 +120,24 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
         rows = _row(f, own[channel], j), tuple(part[::-1] for part in _row(x, channel, c))
         values[channel, c, j], exponents[channel, c, j] = _scaled_sum(*rows, factors[channel, j])
     return values, exponents
+
+
+def add(a: tuple, b: tuple, directions: np.ndarray) -> tuple:
+    """The sums of the elements of two batches; exact where one of two is zero."""
+    from .._kernels import rows as kernels
+
+    out = np.empty(a[0].shape), np.empty(a[0].shape, dtype=np.int64)
+    kernels.add(*a, *b, 1.0 + directions * 2 * UNIT, _powers_of_two(-_LOWEST_BITS, 0), *out)
+    return out
+
+
+def scale(a: tuple, factors: tuple, directions: np.ndarray) -> tuple:
+    """The elements of a batch times the number of their column, known to one unit; powers of two are exact."""
+    from .._kernels import rows as kernels
+
+    out = np.empty(a[0].shape), np.empty(a[0].shape, dtype=np.int64)
+    kernels.scale(*a, *factors, 1.0 + directions[:, None] * np.where(factors[0] == 0.5, 0, 4) * UNIT, *out)
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +160,8 @@ class _Plain:
 
         shape = a[0].shape
         found = cls(np.empty(shape), *(np.empty(shape[:2], dtype=np.int64) for _ in range(3)))
-        kernels.plain(*a, slope, _CENTRE, _ROW_SPAN, found.values, found.tops, found.spans, found.starts)
+        powers = _powers_of_two(_CENTRE - _ROW_SPAN, _CENTRE)
+        kernels.plain(*a, slope, _ROW_SPAN, powers, found.values, found.tops, found.spans, found.starts)
         return found
 
 
@@ -131,6 +177,11 @@ def _tilt(a: tuple, b: tuple) -> int:
         rise += int((upper[rows, final] - upper[rows, first]).sum())
         run += int((final - first).sum())
     return -round(rise / run) if run else 0
+
+
+def _block_ends(size: int) -> np.ndarray:
+    """The ends of the blocks of ``_WIDTH`` elements of a row."""
+    return np.minimum(np.arange(_WIDTH, size + _WIDTH, _WIDTH), size)
 
 
 def _misfits(span_a: np.ndarray, span_b: np.ndarray) -> np.ndarray:
