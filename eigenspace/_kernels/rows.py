@@ -209,98 +209,64 @@ def add(am, ae, bm, be, steps, powers, om, oe):
 
 
 @njit(cache=True)
-def _two_product(a, b):
-    """Dekker's exact product: ``a * b = p + q``."""
-    p = a * b
-    t = 134217729.0 * a
-    ah = t - (t - a)
-    al = a - ah
-    t = 134217729.0 * b
-    bh = t - (t - b)
-    bl = b - bh
-    return p, ((ah * bh - p) + ah * bl + al * bh) + al * bl
+def inverse_products(factors, om, oe):
+    """``out[c, n] = 1 / (factors[c, 0] ... factors[c, n - 1])``, correct to two units.
+
+    The product is ``(hi + lo) * 2**scale`` in doubled precision, with Dekker's exact product of two floats.
+    """
+    for c in range(om.shape[0]):
+        hi = 1.0
+        lo = 0.0
+        scale = 0
+        for n in range(om.shape[1]):
+            om[c, n], k = math.frexp((1.0 - lo / hi) / hi)
+            oe[c, n] = k - scale
+            if n < factors.shape[1]:
+                x = factors[c, n]
+                t = 134217729.0 * hi
+                ah = t - (t - hi)
+                al = hi - ah
+                t = 134217729.0 * x
+                bh = t - (t - x)
+                bl = x - bh
+                p = hi * x
+                q = ((ah * bh - p) + ah * bl + al * bh) + al * bl + lo * x
+                hi, k = math.frexp(p + q)
+                lo = math.ldexp((p - (p + q)) + q, -k)
+                scale += k
 
 
 @njit(cache=True)
-def _times(hi, lo, scale, factor):
-    """A number ``(hi + lo) * 2**scale`` of doubled precision times a float."""
-    p, q = _two_product(hi, factor)
-    q += lo * factor
-    total = p + q
-    hi, k = math.frexp(total)
-    return hi, math.ldexp((p - total) + q, -k), scale + k
+def peaks(dim, degrees, om, oe, where):
+    """The largest moment ``E[t^n P_r]`` over all ``n``, rounded up, and the largest ``n`` up to which moments rise.
 
-
-@njit(cache=True)
-def sphere_moments(dim, degrees, size, om, oe, bm, be):
-    """Moments of a monomial on a sphere, divided by n!, and the non-increasing majorant of the moments.
-
-    ``o[c, n] = E[t^n P_r(t)] / n! = 1 / (prod_{l=1..i} 2l * prod_{l<i+r} (dim + 2l))`` with ``r = degrees[c]``,
-    ``n = r + 2i``, correct to two units; ``b[c, n] = max_{k >= n} E[t^k P_r] / n!``, rounded upwards.  The moments
-    rise until ``n (dim - 1) >= 2 + (r - 2)(r + dim)`` and fall from there on.
+    Two powers further a moment changes by ``(n + 2)(n + 1) / ((n + 2 - r)(n + r + dim))``.
     """
     for c in range(degrees.size):
         r = degrees[c]
-        for n in range(size):
-            om[c, n] = 0.0
-            oe[c, n] = 0
-        # denominator D = (hi + lo) * 2**scale in doubled precision
-        hi, lo, scale = 1.0, 0.0, 0
-        # ordinary moment m = value * 2**power, with `count` roundings so far
-        value, power, count = 1.0, 0, 0
+        value = 1.0
+        power = 0
         for l in range(r):
-            factor = dim + 2.0 * l
-            hi, lo, scale = _times(hi, lo, scale, factor)
-            value, k = math.frexp(value * ((l + 1.0) / factor))
+            value, k = math.frexp(value * ((l + 1.0) / (dim + 2.0 * l)))
             power += k
-            count += 2
+        count = 2 * r
         n = r
-        tail_m = np.zeros(size + 2)
-        tail_e = np.zeros(size + 2, dtype=np.int64)
-        falling = False
-        peak_m, peak_e = value, power
+        top = value
+        above = power
         while True:
-            if n < size:
-                quotient = (1.0 - (lo / hi)) / hi
-                om[c, n], k = math.frexp(quotient)
-                oe[c, n] = k - scale
-            falling = n * (dim - 1.0) >= 2.0 + (r - 2.0) * (r + dim)
-            m, k = math.frexp(value * (1.0 + (4.0 * count + 8.0) * _UNIT))
-            if n < size + 2:
-                tail_m[n] = m
-                tail_e[n] = power + k
-            if not falling or n == r:
-                peak_m, peak_e = m, power + k
-                peak = n
-            if falling:
-                if peak < n and (k + power > peak_e or (k + power == peak_e and m > peak_m)):
-                    peak_m, peak_e, peak = m, power + k, n
-                if n >= size:
-                    break
-            i = (n - r) // 2 + 1
-            for step in range(2):
-                factor = 2.0 * i if step == 0 else dim + 2.0 * (i - 1 + r)
-                if n + 2 < size:
-                    hi, lo, scale = _times(hi, lo, scale, factor)
+            where[c] = n
+            if value > 0.0 and (power > above or (power == above and value > top)):
+                top = value
+                above = power
+            if n * (dim - 1.0) >= 2.0 + (r - 2.0) * (r + dim):
+                break
             ratio = ((n + 2.0) / (n + 2.0 - r)) * ((n + 1.0) / (n + r + dim))
             value, k = math.frexp(value * ratio)
             power += k
             count += 4
             n += 2
-        # majorant: the peak up to its index, then the nearest moment of the right parity at or beyond n
-        fact_m, fact_e = 1.0, 0
-        for n in range(size):
-            if n > 0:
-                fact_m, k = math.frexp(fact_m * n)
-                fact_e += k
-            at = n if (n - r) % 2 == 0 else n + 1
-            if at <= peak:
-                m, e = peak_m, peak_e
-            else:
-                m, e = tail_m[at], tail_e[at]
-            m, k = math.frexp(m / fact_m * (1.0 + (n + 4.0) * _UNIT))
-            bm[c, n] = m
-            be[c, n] = e + k - fact_e
+        om[c], k = math.frexp(top * (1.0 + (4.0 * count + 8.0) * _UNIT))
+        oe[c] = above + k
 
 
 @njit(cache=True)

@@ -12,6 +12,7 @@ from .._constants import ball
 from .._flint import precision, scaled, scaled_ball, scaled_ratio
 from . import products
 from .products import UNIT
+from .spheres import sphere_moments
 
 #: binary exponent of the smallest float64 with all its digits
 _LEAST_EXPONENT = -1021
@@ -175,12 +176,8 @@ class FloatRing:
 
     def leaf(self, dim: int, degrees: Sequence[int], size: int) -> Rows:
         """Moments ``E[t^n P_r] / n!`` of one sphere, ``n < size``, one row for each degree ``r``."""
-        from .._kernels import rows as kernels
-
-        shape = (len(degrees), size)
-        value, majorant = _empty(shape), _empty(shape)
-        kernels.sphere_moments(float(dim), np.asarray(degrees, dtype=np.int64), size, *value, *majorant)
-        spread = np.full(shape, 4 * UNIT)
+        value, majorant = sphere_moments(dim, degrees, size)
+        spread = np.full((len(degrees), size), 4 * UNIT)
         spread[np.asarray(degrees) == 0, 0] = 0.0
         mantissa = np.stack([value[0] * (1 - spread), value[0] * (1 + spread), majorant[0]])
         return _normalised(mantissa, np.stack([value[1], value[1], majorant[1]]))
