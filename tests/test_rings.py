@@ -9,10 +9,10 @@ import pytest
 from flint import arb, fmpq
 
 import eigenspace as es
-from eigenspace._flint import precision
+from eigenspace._flint import precision, scaled_ratio
 from eigenspace.duals import layer_matrix
 from eigenspace.harmonics import monomial_moment
-from eigenspace.rings.floats import FLOAT, LOWER, MAJORANT, UPPER, FloatColumn
+from eigenspace.rings.floats import FLOAT, LOWER, MAJORANT, UPPER, FloatColumn, Rows, _tightened
 
 UNIT = Fraction(1, 2**53)
 
@@ -75,6 +75,34 @@ def test_weigh_is_the_law_of_the_scaled_variable(weight, factor):
         with precision(200):
             inexact = arb(weight.numerator) / weight.denominator
         assert_brackets(FLOAT.weigh(rows, inexact, factor), expected, 30)
+
+
+@pytest.mark.parametrize("spread", [2, 40, 3000])
+def test_majorants_are_narrowed_to_the_largest_later_moment(spread):
+    rng, size = random.Random(spread), 12
+    factorials = [factorial(n) for n in range(size)]
+    draw = lambda: Fraction(rng.randint(0, 9)) * Fraction(2) ** rng.randint(-spread, spread)  # noqa: E731
+    moments = [[draw() for _ in range(size)] for _ in range(6)]
+    moments[0], moments[1][3:] = [Fraction(0)] * size, [Fraction(0)] * (size - 3)
+    slack = [sorted((rng.randint(0, 9) for _ in range(size)), reverse=True) for _ in moments]
+    bounds = [[max(line[n:]) * 2**extra[n] for n in range(size)] for line, extra in zip(moments, slack)]
+    # beyond the end there may be larger moments
+    for line in bounds[2:4]:
+        line[:] = [max(x, line[0] / 3) for x in line]
+
+    def elements(lines):
+        pairs = [[scaled_ratio(*(x / f).as_integer_ratio()) for x, f in zip(line, factorials)] for line in lines]
+        mantissa = np.array([[m for m, _ in line] for line in pairs]) * (1 + 4 * float(UNIT))
+        shifted, exponent = np.frexp(mantissa)
+        return shifted, exponent + np.array([[e for _, e in line] for line in pairs], dtype=np.int64)
+
+    upper, majorant = elements(moments), elements(bounds)
+    rows = Rows(*(np.stack([u, u, m]) for u, m in zip(upper, majorant)))
+    narrowed = channel(_tightened(rows), MAJORANT)
+    for line, given, found in zip(moments, bounds, narrowed):
+        for n in range(size):
+            best = min(given[n], max(*line[n:], given[-1]))
+            assert best <= found[n] * factorials[n] <= best * (1 + Fraction(1, 2**38))
 
 
 @pytest.mark.parametrize("ring", [FLOAT, es.ball(128)])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from eigenspace._kernels import rows as kernels
 from eigenspace.harmonics import monomial_moment
 from eigenspace.rings import products
 from eigenspace.rings.spheres import sphere_moments
@@ -240,20 +239,3 @@ def test_majorant_bounds_this_and_all_higher_moments(dim, size):
                 gap = logs[n] - largest_from(dim, r, n)
                 assert -1e-25 <= gap <= 1e-10, (r, n)
             assert all(later <= earlier + 1e-12 for earlier, later in zip(logs, logs[1:])), r
-
-
-@pytest.mark.parametrize("spread", [2, 40, 3000])
-def test_majorants_are_narrowed_to_the_largest_later_moment(spread):
-    rng = random.Random(spread)
-    upper, majorant = rows(rng, 5, 12, -3, spread, zeros=0.1), rows(rng, 5, 12, 1, spread, zeros=0.0)
-    (moments, before), factorials = (fractions(*pair) for pair in (upper, majorant)), [Fraction(1)]
-    for n in range(1, 12):
-        factorials.append(factorials[-1] * n)
-    narrowed = tuple(part.copy() for part in majorant)
-    kernels.tighten(*upper, *narrowed)
-    for u, m, found in zip(moments, before, fractions(*narrowed)):
-        bound = m[-1] * factorials[-1]
-        assert found[-1] == m[-1]
-        for n in range(10, -1, -1):
-            bound = min(m[n] * factorials[n], max(u[n] * factorials[n], bound))
-            assert bound <= found[n] * factorials[n] <= bound * (1 + 100 * UNIT)

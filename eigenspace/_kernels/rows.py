@@ -76,8 +76,8 @@ def sums(a, ia, flat, at, step, row_begins, row_cuts, block_begins, block_ends, 
     """``out[c, n] = sum_k a[ia[c], k] * flat[at[c] + step * k + n]`` of plain numbers, eight by eight, in blocks.
 
     The sum runs from the larger one of ``row_begins[c]`` and ``block_begins[n // 8]`` to
-    ``block_ends[n // 8] - row_cuts[c]``; ``flat`` reaches as far as the eight go.  A product of power series and an
-    image under a matrix are two cases, see `eigenspace.rings.products`.
+    ``block_ends[n // 8] - row_cuts[c]``; ``flat`` reaches as far as the eight go.  Products of power series, their last
+    elements and images under a matrix are cases of it, see `eigenspace.rings.products`.
     """
     channels, count, size = out.shape
     line = np.empty((size + _WIDTH - 1) // _WIDTH * _WIDTH)
@@ -124,29 +124,6 @@ def sums(a, ia, flat, at, step, row_begins, row_cuts, block_begins, block_ends, 
                 line[at_n + 7] = t7
             for n in range(size):
                 out[channel, c, n] = line[n]
-
-
-@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _turned_dot(x, y, start, stop):
-    total = 0.0
-    final = y.size - 1
-    for i in range(start, stop):
-        total += x[i] * y[final - i]
-    return total
-
-
-@njit(cache=True)
-def last(a, ia, b, ib, out):
-    """``out[c] = sum_i a[ia[c], i] * b[ib[c], N - i]`` of plain rows, ``N`` the last index."""
-    channels, count = out.shape
-    size = a.shape[2]
-    for channel in range(channels):
-        for c in range(count):
-            value = 0.0
-            for start in range(0, size, _BLOCK):
-                end = start + _BLOCK
-                value += _turned_dot(a[channel, ia[c]], b[channel, ib[c]], start, end if end < size else size)
-            out[channel, c] = value
 
 
 @njit(cache=True)
@@ -267,28 +244,3 @@ def peaks(dim, degrees, om, oe, where):
             n += 2
         om[c], k = math.frexp(top * (1.0 + (4.0 * count + 8.0) * _UNIT))
         oe[c] = above + k
-
-
-@njit(cache=True)
-def _is_less(am, ae, bm, be):
-    """Whether one scaled number is less than another; both are normalised."""
-    if am == 0.0 or bm == 0.0:
-        return am < bm
-    return ae < be or (ae == be and am < bm)
-
-
-@njit(cache=True)
-def tighten(um, ue, mm, me):
-    """Narrow majorants by upper bounds ``u`` of the moments themselves, in place; elements are moments over ``n!``.
-
-    What bounds all moments from ``n`` on is at most the larger one of the moment ``n`` and what bounds all later ones.
-    """
-    for c in range(mm.shape[0]):
-        for n in range(mm.shape[1] - 2, -1, -1):
-            later, k = math.frexp(mm[c, n + 1] * (n + 1.0) * (1.0 + 4.0 * _UNIT))
-            scale = me[c, n + 1] + k
-            if _is_less(later, scale, um[c, n], ue[c, n]):
-                later, scale = um[c, n], ue[c, n]
-            if _is_less(later, scale, mm[c, n], me[c, n]):
-                mm[c, n] = later
-                me[c, n] = scale

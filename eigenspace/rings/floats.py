@@ -20,6 +20,8 @@ _LEAST_EXPONENT = -1021
 _FACTOR_BITS = 160
 #: channels of a row in the float ring: a lower bound, an upper bound, and a non-increasing majorant
 LOWER, UPPER, MAJORANT = 0, 1, 2
+#: bits of a mantissa that decide which of two numbers is larger, and the least of all integers
+_ORDER_BITS, _NOTHING = 40, -(1 << 62)
 #: which way they are rounded
 _DIRECTIONS = np.array([-1.0, 1.0, 1.0])
 _DIRECTIONS.setflags(write=False)
@@ -366,8 +368,7 @@ class FloatRing:
 
     def _scale(self, a: Rows, pairs: Sequence[tuple[float, int]]) -> Rows:
         """Every element times the number of its column, each known to one unit."""
-        mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
-        return Rows(*products.scale(_parts(a, a.size), (mantissa, exponent), _DIRECTIONS), a.estimated)
+        return Rows(*products.scale(_parts(a, a.size), _columns(pairs), _DIRECTIONS), a.estimated)
 
 
 def _parts(a: Rows, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -390,12 +391,36 @@ def _cut(a: Rows, size: int) -> Rows:
 
 
 def _tightened(a: Rows) -> Rows:
-    """The same rows with majorants that the upper bounds of the moments make narrower."""
-    from .._kernels import rows as kernels
+    """The same rows with majorants that the upper bounds of the moments make narrower.
 
-    mantissa, exponent = a.mantissa.copy(), a.exponent.copy()
-    kernels.tighten(mantissa[UPPER], exponent[UPPER], mantissa[MAJORANT], exponent[MAJORANT])
-    return Rows(mantissa, exponent, a.estimated)
+    What bounds all moments from the ``n``-th on is at most the larger one of the ``n``-th and of what bounds all later
+    ones: the largest of the later moments, and beyond the end the last majorant.
+    """
+    size = a.size
+    (up, above), (down, below) = (_columns(_factorials(size, inverse)) for inverse in (False, True))
+    mantissa, exponent = np.frexp(a.mantissa[UPPER] * up)
+    exponent = exponent + a.exponent[UPPER] + above
+    last_m, last_e = np.frexp(a.mantissa[MAJORANT, :, -1] * up[-1])
+    mantissa[:, -1], exponent[:, -1] = last_m, last_e + a.exponent[MAJORANT, :, -1] + above[-1]
+    # numbers as integers in the same order, rounded upwards
+    digits = np.ceil(np.ldexp(mantissa, _ORDER_BITS + 1)).astype(np.int64) - (1 << _ORDER_BITS)
+    keys = np.where(mantissa == 0, _NOTHING, (exponent << _ORDER_BITS) + digits)
+    keys = np.maximum.accumulate(keys[:, ::-1], axis=1)[:, ::-1]
+    bound = np.ldexp(((keys & ((1 << _ORDER_BITS) - 1)) + (1 << _ORDER_BITS)).astype(float), -_ORDER_BITS - 1)
+    mantissa, shift = np.frexp(np.where(keys == _NOTHING, 0.0, bound * down * (1 + 16 * UNIT)))
+    exponent = np.where(mantissa == 0, 0, (keys >> _ORDER_BITS) + below + shift)
+    # a bound that was narrower stays
+    old_m, old_e = a.mantissa[MAJORANT], a.exponent[MAJORANT]
+    narrower = (mantissa == 0) | (exponent < old_e) | (exponent == old_e) & (mantissa < old_m)
+    narrower[:, -1] = False
+    out = a.mantissa.copy(), a.exponent.copy()
+    out[0][MAJORANT], out[1][MAJORANT] = np.where(narrower, mantissa, old_m), np.where(narrower, exponent, old_e)
+    return Rows(*out, a.estimated)
+
+
+def _columns(pairs: Sequence[tuple[float, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissas and exponents as two arrays."""
+    return np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
 
 
 def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:

@@ -42,15 +42,7 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
 
     slope, size = _tilt(a, b), a[0].shape[2]
     left, right = _Plain.of(a, slope), _Plain.of(b, slope)
-    values, ends = np.empty((len(directions), ia.size, size)), _block_ends(size)
-    # element n - k of a row, for all k: with zeros in front, for indices below 0, and behind it
-    padded = np.zeros((*right.values.shape[:2], (ends.size + 1) * _WIDTH))
-    padded[:, :, _WIDTH : _WIDTH + size] = right.values
-    begins, cuts = np.take(left.starts, ia, axis=1), np.take(right.starts, ib, axis=1)
-    kernels.sums(
-        left.values, ia, padded.reshape(len(padded), -1), ib * padded.shape[2] + _WIDTH, -1, begins, cuts,
-        np.zeros((len(padded), ends.size), dtype=np.int64), ends, values,
-    )  # fmt: skip
+    values = _coefficients(left, ia, right, ib, 0, _block_ends(size), size)
     # a product with 1 at its start is exact there
     exact = (a[0][:, ia, 0] == 0.5) | (b[0][:, ib, 0] == 0.5)
     first = values[:, :, 0].copy()
@@ -70,12 +62,9 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
 
 def last(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndarray) -> tuple:
     """The last element of every row of `convolve` alone.  Cost: ``O((rows + pairs) * n)``."""
-    from .._kernels import rows as kernels
-
     slope, size = _tilt(a, b), a[0].shape[2]
     left, right = _Plain.of(a, slope), _Plain.of(b, slope)
-    values = np.empty((len(directions), ia.size))
-    kernels.last(left.values, ia, right.values, ib, values)
+    values = _coefficients(left, ia, right, ib, size - 1, np.array([size]), 1)[:, :, 0]
     factors = 1.0 + directions * _roundings(size) * UNIT
     values, exponents = np.frexp(values * factors[:, None])
     shift = left.tops[:, ia] + right.tops[:, ib] - 2 * _CENTRE - slope * (size - 1)
@@ -84,6 +73,23 @@ def last(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndar
         rows = _row(a, channel, ia[c]), _row(b, channel, ib[c])
         values[channel, c], exponents[channel, c] = _scaled_sum(*rows, factors[channel])
     return values, exponents
+
+
+def _coefficients(left, ia, right, ib, first: int, ends: np.ndarray, count: int) -> np.ndarray:
+    """``count`` coefficients of products of plain rows from the ``first`` on; they need terms up to the ``ends``."""
+    from .._kernels import rows as kernels
+
+    channels, rows, size = right.values.shape
+    # element n - k of a row, for all k: with zeros in front, for indices below 0, and behind it
+    padded = np.zeros((channels, rows, size + 2 * _WIDTH))
+    padded[:, :, _WIDTH : _WIDTH + size] = right.values
+    begins, cuts = np.take(left.starts, ia, axis=1), np.take(right.starts, ib, axis=1)
+    values = np.empty((channels, ia.size, count))
+    kernels.sums(
+        left.values, ia, padded.reshape(channels, -1), ib * padded.shape[2] + _WIDTH + first, -1, begins, cuts,
+        np.zeros((channels, ends.size), dtype=np.int64), ends, values,
+    )  # fmt: skip
+    return values
 
 
 def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
