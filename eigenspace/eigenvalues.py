@@ -153,10 +153,11 @@ def spectrum(
 
     Notes
     -----
-    Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes; the order is 48 in high
-    dimension and rises up to 384 where the series converges slowly (768 for a few classes).  Where few leaves of small
-    dimension meet, a node interpolates its activation instead (see the page on accuracy): ``O(nodes**2)`` ball
-    operations per class.  The provenance of the table says what was done.
+    Cost: ``O(order**2)`` operations per class of every sub-tree, shared between classes, and ``O(order)`` for each
+    class of the table; the order is a little above the degree in high dimension and rises up to 384 where the series
+    converges slowly (768 for a few classes).  Where few leaves of small dimension meet, a node interpolates its
+    activation instead (see the page on accuracy): ``O(nodes**2)`` ball operations per class.  The provenance of the
+    table says what was done.
 
     ``min_value`` and ``count`` search degree by degree, up to 64 (1024 on a single leaf).  Raising one degree by two
     never raises an eigenvalue (every monomial moment falls), so two consecutive total degrees below the threshold

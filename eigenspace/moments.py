@@ -19,7 +19,7 @@ and an activation with triple ``(f, g, h)`` maps them to
     E[K^j P] = \sum_n [z^n] f(z)^j \, E[S^n P], \qquad
     E[T K^j P] = \sum_n [z^n] (g f^j)(z) \, E[S^n P] + \sum_n [z^n] (h f^j)(z) \, E[H S^n P].
 
-Every number here is non-negative.  Where series are cut off, the recursion runs on centred kernels (see `centring`):
+Every number here is non-negative.  Where series are cut off, the recursion runs on centred kernels (see `frames`):
 what is called ``K`` here is then :math:`\hat K`, and ``f`` is :math:`\hat f`.
 
 At the output one moment is wanted, not all, and most classes end there.  An expectation that is linear in moments is
@@ -38,7 +38,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .centring import Centred, Plain
+from .frames import Centred, Plain
 from .classes import Pool
 from .correlations import CubeLaw, SphereLaw
 from .duals import degree, layer_matrix
