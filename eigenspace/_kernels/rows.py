@@ -58,17 +58,22 @@ def plain(m, e, slope, reach, powers, out, tops, spans, starts):
 
 
 @njit(cache=True)
-def split(values, tops, slope, exponents):
-    """Plain numbers (0, or positive and normal) as mantissas, in place, and exponents: ``tops + slope * n`` added."""
-    channels, rows, size = values.shape
-    bits = values.view(np.int64)
+def split(bits, tops, slope, exponents):
+    """Plain numbers (0, or positive and normal) as mantissas, in place, and exponents: ``tops + slope * n`` added.
+
+    ``bits`` are the numbers as the integers that hold their bits.
+    """
+    channels, rows, size = bits.shape
     for channel in range(channels):
         for r in range(rows):
             top = tops[channel, r] - 1022
             for n in range(size):
                 x = bits[channel, r, n]
-                bits[channel, r, n] = (x & _FRACTION) | _HALF if x != 0 else 0
-                exponents[channel, r, n] = (x >> 52) + top + slope * n if x != 0 else 0
+                if x != 0:
+                    bits[channel, r, n] = (x & _FRACTION) | _HALF
+                    exponents[channel, r, n] = (x >> 52) + top + slope * n
+                else:
+                    exponents[channel, r, n] = 0
 
 
 @njit(cache=True, fastmath={"contract"})

@@ -50,7 +50,8 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
     values *= factors[:, None, :]
     values[:, :, 0] = np.where(exact, first, values[:, :, 0])
     exponents = np.empty(values.shape, dtype=np.int64)
-    kernels.split(values, left.tops[:, ia] + right.tops[:, ib] - 2 * _CENTRE, -slope, exponents)
+    tops = np.take(left.tops, ia, axis=1) + np.take(right.tops, ib, axis=1) - 2 * _CENTRE
+    kernels.split(values.view(np.int64), tops, -slope, exponents)
     for channel, c in _misfits(left.spans[:, ia], right.spans[:, ib]):
         rows = _row(a, channel, ia[c]), _row(b, channel, ib[c])
         for n in range(size):
@@ -119,7 +120,7 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
     factors = 1.0 + directions[:, None] * units * UNIT
     values *= factors[:, None, :]
     exponents = np.empty(values.shape, dtype=np.int64)
-    kernels.split(values, right.tops - 2 * _CENTRE, 0, exponents)
+    kernels.split(values.view(np.int64), right.tops - 2 * _CENTRE, 0, exponents)
     exponents += np.where(values == 0, 0, left.tops[:, None, :])
     misfits = _misfits(right.spans[:, :, None], left.spans[:, None, :])
     for channel, c, j in misfits:
