@@ -183,3 +183,11 @@ def test_huge_counts_are_exact_integers():
     assert all(isinstance(c, int) for c in found.values())
     assert {pattern: found[pattern] for pattern in expected} == expected
     assert max(found.values()) > 2**64
+
+
+@pytest.mark.parametrize("net", [es.cnn(5, (1, 3), 2, head="dense"), es.mlp(4, 1, leaves=3)])
+def test_activity_numbers_the_vectors_of_active_children(net):
+    pool = enumerate_classes(layout(net).root, 4)
+    vectors, which = pool.activity
+    assert np.array_equal(vectors[which], pool.active)
+    assert len({tuple(v) for v in vectors.tolist()}) == len(vectors)

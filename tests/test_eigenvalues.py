@@ -342,3 +342,15 @@ def test_decay_on_the_sphere_has_the_known_power():
         for kernel, power in (("ntk", dim), ("nngp", dim + 2)):
             low, high = (es.eigenvalue(es.mlp(dim, 3), k, kernel).log10 for k in (60, 120))
             assert (low - high) * log(10) / log(2) == pytest.approx(power, abs=0.15)
+
+
+@pytest.mark.parametrize("kernel", ["nngp", "ntk"])
+def test_rows_of_a_large_table_are_the_single_eigenvalues(kernel):
+    """A large table starts at the order that a sample asks for, a single eigenvalue at the lowest one."""
+    net = es.cnn(12, (1, 4, 4), 4, head="dense")
+    table = es.spectrum(net, kernel, degree=7)
+    assert len(table) > 500 and np.all(table.error <= 1.001e-12) and set(table.bounds()) == {"rounded"}
+    for row in list(table)[::97]:
+        single = es.eigenvalue(net, row.degrees, kernel)
+        assert abs(single.value / row.value - 1) <= single.error + row.error
+        assert (single.multiplicity, single.pattern) == (row.multiplicity, row.pattern)
