@@ -38,10 +38,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from .frames import Centred, Plain
 from .classes import Pool
 from .correlations import CubeLaw, SphereLaw
 from .duals import degree, layer_matrix
+from .frames import Centred, Plain
 from .one_sided import interpolated_rows
 from .zonal import chain_rows, chain_values
 

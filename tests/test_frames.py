@@ -6,9 +6,9 @@ from flint import arb
 
 import eigenspace as es
 from eigenspace._flint import precision
-from eigenspace.frames import Centre, Centred, Plain, means
 from eigenspace.classes import enumerate_classes
 from eigenspace.duals import degree, evaluate, is_nonnegative, power_series
+from eigenspace.frames import Centre, Centred, Plain, means
 from eigenspace.moments import root_moments
 from eigenspace.rings import FLOAT, BallRing
 from eigenspace.shapes import layout

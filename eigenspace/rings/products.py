@@ -21,6 +21,8 @@ UNIT = 2.0**-53
 #: plain numbers stay within 2**(+-_CENTRE) so that products of two neither over- nor underflow
 _CENTRE = 480
 _ROW_SPAN, _PAIR_SPAN = 1400, 1900
+#: beyond all exponents; and how many sums are worked on together where each is scaled
+_FAR, _MANY = 1 << 60, 2048
 #: a summand that lies so many bits below the other one only rounds
 _LOWEST_BITS = 200
 #: the channel of upper bounds, where there are several
@@ -53,11 +55,13 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
     tops = np.take(left.tops, ia, axis=1) + np.take(right.tops, ib, axis=1) - 2 * _CENTRE
     kernels.split(values.view(np.int64), tops, -slope, exponents)
     for channel, c in _misfits(left.spans[:, ia], right.spans[:, ib]):
-        rows = _row(a, channel, ia[c]), _row(b, channel, ib[c])
-        for n in range(size):
-            factor = 1.0 if n == 0 and exact[channel, c] else factors[channel, n]
-            pair = _scaled_sum(*(tuple(part[: n + 1] for part in row) for row in rows), factor)
-            values[channel, c, n], exponents[channel, c, n] = pair
+        line = factors[channel].copy()
+        line[0] = 1.0 if exact[channel, c] else line[0]
+        # element n - k for all n and k; none is negative
+        turned = np.arange(size)[:, None] - np.arange(size)
+        other = tuple(np.where(turned >= 0, part[channel, ib[c]][turned], 0) for part in b)
+        own = tuple(part[channel, ia[c]] for part in a)
+        values[channel, c], exponents[channel, c] = _scaled_sums(own, other, line)
     return values, exponents
 
 
@@ -70,9 +74,11 @@ def last(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndar
     values, exponents = np.frexp(values * factors[:, None])
     shift = left.tops[:, ia] + right.tops[:, ib] - 2 * _CENTRE - slope * (size - 1)
     exponents = np.where(values == 0, 0, exponents + shift)
-    for channel, c in _misfits(left.spans[:, ia], right.spans[:, ib]):
-        rows = _row(a, channel, ia[c]), _row(b, channel, ib[c])
-        values[channel, c], exponents[channel, c] = _scaled_sum(*rows, factors[channel])
+    misfits = _misfits(left.spans[:, ia], right.spans[:, ib])
+    for start in range(0, len(misfits), _MANY):
+        channel, c = misfits[start : start + _MANY].T
+        rows = tuple(part[channel, ia[c]] for part in a), tuple(part[channel, ib[c], ::-1] for part in b)
+        values[channel, c], exponents[channel, c] = _scaled_sums(*rows, factors[channel])
     return values, exponents
 
 
@@ -123,9 +129,10 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
     kernels.split(values.view(np.int64), right.tops - 2 * _CENTRE, 0, exponents)
     exponents += np.where(values == 0, 0, left.tops[:, None, :])
     misfits = _misfits(right.spans[:, :, None], left.spans[:, None, :])
-    for channel, c, j in misfits:
-        rows = _row(f, own[channel], j), tuple(part[::-1] for part in _row(x, channel, c))
-        values[channel, c, j], exponents[channel, c, j] = _scaled_sum(*rows, factors[channel, j])
+    for start in range(0, len(misfits), _MANY):
+        channel, c, j = misfits[start : start + _MANY].T
+        rows = tuple(part[own[channel], j] for part in f), tuple(part[channel, c] for part in x)
+        values[channel, c, j], exponents[channel, c, j] = _scaled_sums(*rows, factors[channel, j])
     return values, exponents
 
 
@@ -200,21 +207,16 @@ def _misfits(span_a: np.ndarray, span_b: np.ndarray) -> np.ndarray:
     return np.argwhere(~fits & (span_a >= 0) & (span_b >= 0))
 
 
-def _row(a: tuple, channel: int, index: int) -> tuple:
-    return tuple(part[channel, index] for part in a)
-
-
-def _scaled_sum(a: tuple, b: tuple, factor: float) -> tuple[float, int]:
-    """The sum of ``a[i] * b[n - i]``, ``n`` the last index, scaled by its largest term, times a factor."""
-    products, exponents = a[0] * b[0][::-1], a[1] + b[1][::-1]
+def _scaled_sums(a: tuple, b: tuple, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sums of ``a[c, i] * b[c, i]`` over ``i``, each scaled by its largest term, times factors."""
+    products, exponents = a[0] * b[0], a[1] + b[1]
     there = products != 0
-    if not there.any():
-        return 0.0, 0
-    top = exponents[there].max()
-    terms = np.where(exponents - top > -1000, np.ldexp(products, np.clip(exponents - top, -1000, 0)), 0.0)
-    blocks = np.add.reduceat(np.where(there, terms, 0.0), np.arange(0, terms.size, _BLOCK))
-    value, shift = np.frexp(blocks.sum() * factor)
-    return float(value), int(shift + top)
+    top = np.max(exponents, axis=1, initial=-_FAR, where=there)
+    lowered = exponents - top[:, None]
+    terms = np.where(there & (lowered > -1000), np.ldexp(products, np.clip(lowered, -1000, 0)), 0.0)
+    blocks = np.add.reduceat(terms, np.arange(0, terms.shape[1], _BLOCK), axis=1)
+    values, shift = np.frexp(blocks.sum(axis=1) * factors)
+    return values, np.where(values == 0, 0, shift + top)
 
 
 def _roundings(terms):
