@@ -354,3 +354,16 @@ def test_rows_of_a_large_table_are_the_single_eigenvalues(kernel):
         single = es.eigenvalue(net, row.degrees, kernel)
         assert abs(single.value / row.value - 1) <= single.error + row.error
         assert (single.multiplicity, single.pattern) == (row.multiplicity, row.pattern)
+
+
+@pytest.mark.parametrize("net, degrees", [
+    (es.mlp(151, 1, activation=es.rbf(0.25)), 200),
+    (es.mlp(140, 2, activation=[es.identity, es.rbf(0.25)]), 144),
+    (es.cnn(30, (2, 2), 2, activation=es.rbf(0.25)), {0: 90, 3: 40}),
+])  # fmt: skip
+def test_coefficients_beyond_the_range_of_a_float(net, degrees):
+    """What analytic duals drop at these orders is less than any float, and still has to be told from their last terms."""
+    ours = es.eigenvalue(net, degrees, "nngp")
+    assert ours.error < 1e-12 and ours.bound == "rounded"
+    proved = es.eigenvalue(net, degrees, "nngp", ring=es.ball(128), rtol=1e-20)
+    assert abs(ours.log10 - proved.log10) < 1e-12 * abs(proved.log10)

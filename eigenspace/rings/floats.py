@@ -11,6 +11,7 @@ import numpy as np
 from .._constants import ball
 from .._flint import precision, scaled, scaled_ball, scaled_ratio
 from . import products
+from .matrices import Matrix, power_matrix
 from .products import UNIT
 from .spheres import sphere_moments
 
@@ -48,20 +49,6 @@ class Rows:
     def size(self) -> int:
         """Number of coefficients of each row."""
         return self.mantissa.shape[2]
-
-
-@dataclass(frozen=True, eq=False)
-class Matrix:
-    """Coefficients of ``base * f**j``, row ``j``: what an activation does to moments.
-
-    ``mantissa, exponent`` of shape ``(2, rows, order + 1)``: lower and upper bounds; ``tail`` (mantissa, exponent) of
-    shape ``(rows,)``: upper bounds of the sums of the dropped coefficients.
-    """
-
-    mantissa: np.ndarray
-    exponent: np.ndarray
-    tail_mantissa: np.ndarray
-    tail_exponent: np.ndarray
 
 
 def float64(mantissa, exponent) -> np.ndarray:
@@ -292,21 +279,9 @@ class FloatRing:
         all coefficients of ``f`` sum to 1.  ``powers`` is the matrix of the ``f**j`` where it is known.  Cost: one
         product of series per row.
         """
-        (factor_m, base_m), (factor_e, base_e) = _from_balls([f, base])
-        whole, own = (_spread(*pair) for pair in ((factor_m, factor_e), (base_m, base_e)))
-        known = _powers(whole, rows) if powers is None else (powers.mantissa, powers.exponent)
-        matrix = known
-        if (base_m[0], base_e[0]) != (0.5, 1) or np.any(base_m[1:]):
-            matrix = products.convolve(own, np.zeros(rows, np.int64), known, np.arange(rows), _DIRECTIONS[:2])
-        drop, tail, total = (_ceiling(*scaled_ball(x.upper())) * (1 + 4 * UNIT) for x in sums)
-        factor, tails = _ceiling(whole[0][1, 0], whole[1][1, 0]), [tail]
-        lines = _ceiling(matrix[0][1], matrix[1][1])
-        for line in lines[:-1]:
-            # what the row lost, what the factor carries beyond the end, and what the factor lost itself
-            beyond = tails[-1] + np.concatenate([[0.0], np.cumsum(line[:0:-1])])
-            tails.append((factor @ beyond + drop * total) * (1 + (2 * len(f) + 8) * UNIT))
-        tail_m, tail_e = np.frexp(tails)
-        return Matrix(*matrix, tail_m, tail_e.astype(np.int64))
+        mantissa, exponent = _from_balls([f, base])
+        above = [(m * (1 + 4 * UNIT), e) for m, e in (scaled_ball(x.upper()) for x in sums)]
+        return power_matrix(*zip(mantissa, exponent), above, rows, powers)
 
     def rows_from_rule(self, table, majorants, log2_errors: np.ndarray, nonnegative: bool, peak: float) -> Rows:
         """Rows from balls of moments ``E[S^j ...]`` by a rule, and the binary logarithms of its absolute errors."""
@@ -430,30 +405,6 @@ def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
 def _frexp(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
     mantissa, shift = np.frexp(mantissa)
     return mantissa, np.where(mantissa == 0, 0, exponent + shift)
-
-
-def _spread(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
-    """A row that is known to one unit as lower and upper bounds, shape ``(2, 1, n)``; powers of two are exact."""
-    units = np.array([-2 * UNIT, 2 * UNIT])[:, None, None]
-    return _frexp(np.where(mantissa == 0.5, 0.5, mantissa * (1 + units)), exponent)
-
-
-def _powers(f: tuple, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """The powers ``f**j``, ``j < rows``, of a row of bounds, those known times the highest of them."""
-    size = f[0].shape[2]
-    mantissa, exponent = np.zeros((2, 1, size)), np.zeros((2, 1, size), dtype=np.int64)
-    mantissa[:, :, 0], exponent[:, :, 0] = 0.5, 1
-    found = tuple(np.concatenate(pair, axis=1) for pair in zip((mantissa, exponent), f))
-    while (known := found[0].shape[1]) < rows:
-        more = np.arange(1, min(known, rows - known + 1))
-        further = products.convolve(found, np.full_like(more, known - 1), found, more, _DIRECTIONS[:2])
-        found = tuple(np.concatenate(pair, axis=1) for pair in zip(found, further))
-    return tuple(np.ascontiguousarray(part[:, :rows]) for part in found)
-
-
-def _ceiling(mantissa, exponent) -> np.ndarray:
-    """Numbers as float64, not below them: those that are too small for one are raised."""
-    return np.ldexp(mantissa, np.maximum(exponent, -900))
 
 
 def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:

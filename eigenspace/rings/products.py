@@ -61,7 +61,7 @@ def convolve(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.
         turned = np.arange(size)[:, None] - np.arange(size)
         other = tuple(np.where(turned >= 0, part[channel, ib[c]][turned], 0) for part in b)
         own = tuple(part[channel, ia[c]] for part in a)
-        values[channel, c], exponents[channel, c] = _scaled_sums(own, other, line)
+        values[channel, c], exponents[channel, c] = scaled_sums(own, other, line)
     return values, exponents
 
 
@@ -78,7 +78,7 @@ def last(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndar
     for start in range(0, len(misfits), _MANY):
         channel, c = misfits[start : start + _MANY].T
         rows = tuple(part[channel, ia[c]] for part in a), tuple(part[channel, ib[c], ::-1] for part in b)
-        values[channel, c], exponents[channel, c] = _scaled_sums(*rows, factors[channel])
+        values[channel, c], exponents[channel, c] = scaled_sums(*rows, factors[channel])
     return values, exponents
 
 
@@ -132,7 +132,7 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
     for start in range(0, len(misfits), _MANY):
         channel, c, j = misfits[start : start + _MANY].T
         rows = tuple(part[own[channel], j] for part in f), tuple(part[channel, c] for part in x)
-        values[channel, c, j], exponents[channel, c, j] = _scaled_sums(*rows, factors[channel, j])
+        values[channel, c, j], exponents[channel, c, j] = scaled_sums(*rows, factors[channel, j])
     return values, exponents
 
 
@@ -207,7 +207,7 @@ def _misfits(span_a: np.ndarray, span_b: np.ndarray) -> np.ndarray:
     return np.argwhere(~fits & (span_a >= 0) & (span_b >= 0))
 
 
-def _scaled_sums(a: tuple, b: tuple, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def scaled_sums(a: tuple, b: tuple, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The sums of ``a[c, i] * b[c, i]`` over ``i``, each scaled by its largest term, times factors."""
     products, exponents = a[0] * b[0], a[1] + b[1]
     there = products != 0
