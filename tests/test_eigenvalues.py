@@ -362,7 +362,7 @@ def test_rows_of_a_large_table_are_the_single_eigenvalues(kernel):
     (es.cnn(30, (2, 2), 2, activation=es.rbf(0.25)), {0: 90, 3: 40}),
 ])  # fmt: skip
 def test_coefficients_beyond_the_range_of_a_float(net, degrees):
-    """What analytic duals drop at these orders is less than any float, and still has to be told from their last terms."""
+    """What analytic duals drop here is less than any float, and still has to be told from their last terms."""
     ours = es.eigenvalue(net, degrees, "nngp")
     assert ours.error < 1e-12 and ours.bound == "rounded"
     proved = es.eigenvalue(net, degrees, "nngp", ring=es.ball(128), rtol=1e-20)
