@@ -228,16 +228,11 @@ class _Factors:
         self.members = _stack(arithmetic, [self.unit, *children]).take(member)
 
         # inactive children: one row for every vector of the numbers of active ones
-        code = np.zeros(len(pool), dtype=np.int64)
-        for column in pool.active.T:
-            # vectors of the groups so far are numbered, so that the numbers stay small
-            code = distinct(code * (int(column.max()) + 1) + column)[1]
-        one = np.zeros(int(code.max()) + 1, dtype=np.int64)
-        one[code] = np.arange(len(pool))
+        vectors, which = pool.activity
         shares = [Fraction(count, pool.shape.fan_in) for _, count in pool.shape.groups]
         found = _Idle(arithmetic, fan_in, shares, *zip(*(child.first() for child in children)))
-        rows = zip(*(found.rows(vector) for vector in pool.active[one].tolist()))
-        self.idle = Rows(*map(arithmetic.stack, rows), code)
+        rows = zip(*(found.rows(vector) for vector in vectors.tolist()))
+        self.idle = Rows(*map(arithmetic.stack, rows), which)
 
     def active(self, needed: np.ndarray) -> Rows:
         """The active children of the classes under a mask, which has all prefixes of its classes."""

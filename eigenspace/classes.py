@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ._arrays import distinct
 from .harmonics import multiplicities, multiplicity
 from .parts import Leaf
 from .shapes import Layout, Shape
@@ -51,11 +52,13 @@ class Pool:
     @cached_property
     def activity(self) -> tuple[np.ndarray, np.ndarray]:
         """The different vectors of the numbers of active children by group, and which one every class has."""
-        if self.active.shape[1] == 1:
-            numbers, which = np.unique(self.active[:, 0], return_inverse=True)
-            return numbers[:, None], which
-        vectors, which = np.unique(self.active, axis=0, return_inverse=True)
-        return vectors, which.reshape(-1)
+        which = np.zeros(len(self), dtype=np.int64)
+        for column in self.active.T:
+            # vectors of the groups so far are numbered, so that the numbers stay small
+            which = distinct(which * (int(column.max()) + 1) + column)[1]
+        one = np.zeros(int(which.max()) + 1, dtype=np.int64)
+        one[which] = np.arange(len(self))
+        return self.active[one], which
 
     def members(self, index: int) -> list[tuple[int, int]]:
         """The active children of a class as pairs (group, class), first to last."""

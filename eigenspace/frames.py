@@ -120,6 +120,11 @@ def _is_centred(shape: Shape) -> bool:
         return bool(constant > _LEAST and 1 - constant > _LEAST)
 
 
+def _joins_centred(shape: Shape) -> bool:
+    """Whether a shape is a mean of which some children are centred."""
+    return any(_is_centred(child) for child, _ in shape.groups)
+
+
 @dataclass(frozen=True)
 class Plain:
     """Kernels as they are."""
@@ -148,15 +153,12 @@ class Centred:
 
     def root_chain(self, shape: Shape) -> tuple:
         """The layers that take the centred mean of a shape to its kernel."""
-        if shape.dim is None and any(_is_centred(child) for child, _ in shape.groups):
-            return (Uncentre(shape), *shape.chain)
-        return shape.chain
+        return (Uncentre(shape), *shape.chain) if _joins_centred(shape) else shape.chain
 
     def weights(self, shape: Shape, bits: int) -> list:
         """The weight of a child of every group in the centred mean: fractions where all are equal, or else balls."""
-        plain = Plain().weights(shape, bits)
-        if len(shape.groups) == 1 or self.root_chain(shape) == shape.chain:
-            return plain
+        if len(shape.groups) == 1 or not _joins_centred(shape):
+            return Plain().weights(shape, bits)
         with precision(bits):
             rest = 1 - means(shape)[0]
             return [(1 - means(child)[1]) / (shape.fan_in * rest) for child, _ in shape.groups]

@@ -133,7 +133,7 @@ class _Recursion:
         """Moments of a chain over the mean correlation ``t`` of one sphere or cube, where ``K = T = t``."""
         shape, degrees, ring, most = pool.shape, pool.degree.tolist(), self.ring, degree(chain)
         if most is None:
-            rows = _bent(ring, chain, _law(shape), tuple(degrees), size, self.tangent)
+            rows = _over_law(ring, chain, _law(shape), tuple(degrees), size, self.tangent)
             return Moments(rows[0], rows[1] if self.tangent else None)
         # a chain of polynomials needs its moments up to its degree, and no rule
         reach = (size - 1 + self.tangent) * most
@@ -266,7 +266,7 @@ def _law(shape) -> SphereLaw | CubeLaw:
     return CubeLaw(shape.fan_in) if shape.is_cube else SphereLaw(shape.dim)
 
 
-def _bent(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
+def _over_law(ring, chain: tuple, law, degrees: tuple, size: int, tangent: bool) -> list:
     """Rows of a chain over one sphere or cube; floats are shared between orders, and kept for the next call."""
     if size <= 2 or not ring.keeps_matrices:
         return chain_rows(ring, chain, law, degrees, size, tangent)

@@ -19,3 +19,15 @@ def run(capsys):
         return stop.value.code or 0, out, err
 
     return run
+
+
+@pytest.fixture
+def closed_figures():
+    """Close all figures after a test, which must have left the settings of matplotlib as they were."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    before = dict(matplotlib.rcParams)
+    yield
+    pyplot.close("all")
+    assert dict(matplotlib.rcParams) == before

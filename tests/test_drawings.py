@@ -14,14 +14,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    from matplotlib import pyplot
-
-    before = dict(matplotlib.rcParams)
-    yield
-    pyplot.close("all")
-    assert dict(matplotlib.rcParams) == before
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 BIG = es.cnn(12, (1, 4, 4), 16, head="dense")

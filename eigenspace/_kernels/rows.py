@@ -13,11 +13,9 @@ import math
 import numpy as np
 from numba import njit
 
+from . import BLOCK, WIDTH
+
 _UNIT = 2.0**-53
-# terms of a block of a sum: the roundings that one term meets are those of its block and those between blocks
-_BLOCK = 32
-# sums that run side by side
-_WIDTH = 8
 # beyond all exponents
 _FAR = 1 << 60
 # a positive normal float64 as an integer: the bits below the exponent, and the exponent of numbers in [1/2, 1)
@@ -85,21 +83,21 @@ def sums(a, ia, flat, at, step, row_begins, row_cuts, block_begins, block_ends, 
     elements and images under a matrix are cases of it, see `eigenspace.rings.products`.
     """
     channels, count, size = out.shape
-    line = np.empty((size + _WIDTH - 1) // _WIDTH * _WIDTH)
+    line = np.empty((size + WIDTH - 1) // WIDTH * WIDTH)
     for channel in range(channels):
         for c in range(count):
             row = a[channel, ia[c]]
             for block in range(block_ends.size):
-                at_n = block * _WIDTH
+                at_n = block * WIDTH
                 base = at[c] + at_n
                 begin = row_begins[channel, c]
                 if block_begins[channel, block] > begin:
                     begin = block_begins[channel, block]
                 end = block_ends[block] - row_cuts[channel, c]
                 t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = 0.0
-                for start in range(begin, end, _BLOCK):
+                for start in range(begin, end, BLOCK):
                     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-                    stop = start + _BLOCK
+                    stop = start + BLOCK
                     for k in range(start, stop if stop < end else end):
                         x = row[k]
                         i = base + step * k

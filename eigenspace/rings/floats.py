@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from math import factorial
 
 import numpy as np
 
 from .._constants import ball
 from .._flint import precision, scaled, scaled_ball, scaled_ratio
 from . import products
+from .mantissas import UNIT, columns, factorials, normalised
 from .matrices import Matrix, power_matrix
-from .products import UNIT
 from .spheres import sphere_moments
 
 #: binary exponent of the smallest float64 with all its digits
@@ -198,12 +196,12 @@ class FloatRing:
         else:
             with precision(_FACTOR_BITS):
                 pairs = [scaled_ball(ball(factor) * weight**n) for n in range(a.size)]
-        return self._scale(a, pairs)
+        return self._scale(a, columns(pairs))
 
     def derivative(self, a: Rows) -> Rows:
         """Derivative of the generating functions: moments ``E[S^{n+1} ...] / n!``, one element fewer."""
         kept = Rows(a.mantissa[:, :, 1:], a.exponent[:, :, 1:], a.estimated)
-        return self._scale(kept, [scaled(n + 1) for n in range(kept.size)])
+        return self._scale(kept, columns(scaled(n + 1) for n in range(kept.size)))
 
     def apply(self, parts: Sequence[tuple[Matrix, Rows]]) -> Rows:
         """Moments after an activation: the sum over the parts of ``matrix @ rows``, tails included.
@@ -215,7 +213,7 @@ class FloatRing:
         total = None
         for matrix, rows in parts:
             size = matrix.mantissa.shape[2]
-            rows = self._scale(_cut(rows, size), _factorials(size, False))
+            rows = self._scale(_cut(rows, size), factorials(size))
             own = products.apply((matrix.mantissa, matrix.exponent), _parts(rows, size), _DIRECTIONS)
             image = Rows(*own, rows.estimated)
             last_m = rows.mantissa[MAJORANT, :, -1:] * matrix.tail_mantissa * (1 + 4 * UNIT)
@@ -224,7 +222,7 @@ class FloatRing:
             dropped = _normalised(np.stack([zero, last_m, last_m]), np.stack([0 * last_e, last_e, last_e]))
             image = self.add(image, dropped)
             total = image if total is None else self.add(total, image)
-        return _tightened(self._scale(total, _factorials(total.size, True)))
+        return _tightened(self._scale(total, factorials(total.size, inverse=True)))
 
     def functional(self, matrix: Matrix, j: int) -> Rows:
         """Row ``j`` of a matrix as a row ``A``: the last coefficient of ``A * M`` is what it makes of moments ``M``.
@@ -235,7 +233,7 @@ class FloatRing:
         mantissa, exponent = np.zeros((3, 1, size)), np.zeros((3, 1, size), dtype=np.int64)
         mantissa[:2, 0], exponent[:2, 0] = matrix.mantissa[:, j], matrix.exponent[:, j]
         mantissa[MAJORANT, 0, -1], exponent[MAJORANT, 0, -1] = matrix.tail_mantissa[j], matrix.tail_exponent[j]
-        rows = self._scale(Rows(mantissa, exponent), _factorials(size, False))
+        rows = self._scale(Rows(mantissa, exponent), factorials(size))
         return Rows(np.ascontiguousarray(rows.mantissa[:, :, ::-1]), np.ascontiguousarray(rows.exponent[:, :, ::-1]))
 
     def last(self, a: Rows, ia, b: Rows, ib) -> Rows:
@@ -299,7 +297,7 @@ class FloatRing:
         low, high = np.where(lost, 0.0, value_m * (1 - errors)), np.where(lost, major_m, value_m * (1 + errors))
         exponents = np.stack([np.where(lost, 0, value_e), np.where(lost, major_e, value_e), major_e])
         rows = _normalised(np.stack([low, high, major_m]), exponents, estimated)
-        return _tightened(self._scale(rows, _factorials(rows.size, True)))
+        return _tightened(self._scale(rows, factorials(rows.size, inverse=True)))
 
     # questions ---------------------------------------------------------------------------------------
 
@@ -313,7 +311,7 @@ class FloatRing:
 
     def smallest_log2(self, a: Rows) -> float:
         """Binary logarithm of the smallest non-zero moment (elements times ``n!``)."""
-        a = self._scale(a, _factorials(a.size, False))
+        a = self._scale(a, factorials(a.size))
         return float(np.min(a.exponent[LOWER], where=a.mantissa[LOWER] > 0, initial=0)) - 1.0
 
     def gaps(self, a: Rows) -> np.ndarray:
@@ -327,7 +325,7 @@ class FloatRing:
 
     def bracket(self, rows: Rows, index: int) -> tuple[FloatColumn, FloatColumn]:
         """Lower and upper bounds of element ``index`` of every row, times ``index!``."""
-        rows = self._scale(rows, _factorials(rows.size, False))
+        rows = self._scale(rows, factorials(rows.size))
         return tuple(
             FloatColumn(rows.mantissa[channel, :, index].copy(), rows.exponent[channel, :, index].copy())
             for channel in (LOWER, UPPER)
@@ -341,9 +339,9 @@ class FloatRing:
 
     # ----------------------------------------------------------------------------------------------------
 
-    def _scale(self, a: Rows, pairs: Sequence[tuple[float, int]]) -> Rows:
+    def _scale(self, a: Rows, factors: tuple[np.ndarray, np.ndarray]) -> Rows:
         """Every element times the number of its column, each known to one unit."""
-        return Rows(*products.scale(_parts(a, a.size), _columns(pairs), _DIRECTIONS), a.estimated)
+        return Rows(*products.scale(_parts(a, a.size), factors, _DIRECTIONS), a.estimated)
 
 
 def _parts(a: Rows, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -372,7 +370,7 @@ def _tightened(a: Rows) -> Rows:
     ones: the largest of the later moments, and beyond the end the last majorant.
     """
     size = a.size
-    (up, above), (down, below) = (_columns(_factorials(size, inverse)) for inverse in (False, True))
+    (up, above), (down, below) = (factorials(size, inverse) for inverse in (False, True))
     mantissa, exponent = np.frexp(a.mantissa[UPPER] * up)
     exponent = exponent + a.exponent[UPPER] + above
     last_m, last_e = np.frexp(a.mantissa[MAJORANT, :, -1] * up[-1])
@@ -393,18 +391,8 @@ def _tightened(a: Rows) -> Rows:
     return Rows(*out, a.estimated)
 
 
-def _columns(pairs: Sequence[tuple[float, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Mantissas and exponents as two arrays."""
-    return np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], dtype=np.int64)
-
-
 def _normalised(mantissa, exponent, estimated: bool = False) -> Rows:
-    return Rows(*_frexp(mantissa, exponent), estimated)
-
-
-def _frexp(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
-    mantissa, shift = np.frexp(mantissa)
-    return mantissa, np.where(mantissa == 0, 0, exponent + shift)
+    return Rows(*normalised(mantissa, exponent), estimated)
 
 
 def _from_balls(rows) -> tuple[np.ndarray, np.ndarray]:
@@ -431,13 +419,6 @@ def _relative(table, log2_errors: np.ndarray) -> np.ndarray:
         rule = np.exp2(log2_errors - np.log2(mantissa) - exponent)
     # the midpoint exceeds the lower end by no more than the radius
     return np.where(known, (rule * (1 + 2 * out) + out) * (1 + 1e-9), out)
-
-
-@lru_cache(maxsize=64)
-def _factorials(size: int, inverse: bool) -> tuple[tuple[float, int], ...]:
-    if inverse:
-        return tuple(scaled_ratio(1, factorial(n)) for n in range(size))
-    return tuple(scaled(factorial(n)) for n in range(size))
 
 
 #: float64 with an unlimited exponent and proved brackets

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import products
-from .products import UNIT, scaled_sums
+from .mantissas import UNIT, normalised
+from .products import scaled_sums
 
 #: which way the two bounds are rounded
 _DIRECTIONS = np.array([-1.0, 1.0])
@@ -45,7 +46,7 @@ def power_matrix(f: tuple, base: tuple, sums: list, rows: int, powers: Matrix | 
 def _bounds(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
     """A row that is known to one unit as lower and upper bounds, shape ``(2, 1, n)``; powers of two are exact."""
     units = 2 * UNIT * _DIRECTIONS[:, None, None]
-    return _normalised(np.where(mantissa == 0.5, 0.5, mantissa * (1 + units)), exponent)
+    return normalised(np.where(mantissa == 0.5, 0.5, mantissa * (1 + units)), exponent)
 
 
 def _powers(f: tuple, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,12 +80,12 @@ def _tails(lines: tuple, series: tuple, drop: tuple, tail: tuple, total: tuple) 
         beyond[0][:, i], beyond[1][:, i] = current
     up = 1 + (size + 8) * UNIT
     carried = scaled_sums(series, beyond, np.full(rows, up))
-    lost = _normalised(np.array(drop[0] * total[0] * (1 + 8 * UNIT)), drop[1] + total[1])
+    lost = normalised(np.array(drop[0] * total[0] * (1 + 8 * UNIT)), drop[1] + total[1])
     ones = np.full((1, size), 0.5), np.ones((1, size), dtype=np.int64)
     kept = tuple(part[0] for part in scaled_sums(series, ones, np.array([up])))
     found = [tail]
     for j in range(rows - 1):
-        before = _normalised(np.array(found[-1][0] * kept[0] * (1 + 2 * UNIT)), found[-1][1] + kept[1])
+        before = normalised(np.array(found[-1][0] * kept[0] * (1 + 2 * UNIT)), found[-1][1] + kept[1])
         found.append(_plus(_plus(before, (carried[0][j], carried[1][j])), lost))
     mantissa, exponent = zip(*found)
     return np.array(mantissa, dtype=float), np.array(exponent, dtype=np.int64)
@@ -94,9 +95,4 @@ def _plus(a: tuple, b: tuple) -> tuple:
     """Sums of scaled numbers, rounded upwards."""
     top = np.where(a[0] == 0, b[1], np.where(b[0] == 0, a[1], np.maximum(a[1], b[1])))
     first, second = (np.where(x[0] == 0, 0.0, np.ldexp(x[0], np.clip(x[1] - top, -1000, 0))) for x in (a, b))
-    return _normalised((first + second) * (1 + 2 * UNIT), top)
-
-
-def _normalised(mantissa, exponent) -> tuple[np.ndarray, np.ndarray]:
-    mantissa, shift = np.frexp(mantissa)
-    return mantissa, np.where(mantissa == 0, 0, exponent + shift)
+    return normalised((first + second) * (1 + 2 * UNIT), top)

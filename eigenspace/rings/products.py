@@ -17,7 +17,9 @@ from functools import lru_cache
 
 import numpy as np
 
-UNIT = 2.0**-53
+from .._kernels import BLOCK, WIDTH
+from .mantissas import UNIT, normalised
+
 #: plain numbers stay within 2**(+-_CENTRE) so that products of two neither over- nor underflow
 _CENTRE = 480
 _ROW_SPAN, _PAIR_SPAN = 1400, 1900
@@ -27,8 +29,6 @@ _FAR, _MANY = 1 << 60, 2048
 _LOWEST_BITS = 200
 #: the channel of upper bounds, where there are several
 _UPPER = 1
-#: terms of a block of a sum, and sums that run side by side
-_BLOCK, _WIDTH = 32, 8
 
 
 @lru_cache(maxsize=2)
@@ -71,9 +71,8 @@ def last(a: tuple, ia: np.ndarray, b: tuple, ib: np.ndarray, directions: np.ndar
     left, right = _Plain.of(a, slope), _Plain.of(b, slope)
     values = _coefficients(left, ia, right, ib, size - 1, np.array([size]), 1)[:, :, 0]
     factors = 1.0 + directions * _roundings(size) * UNIT
-    values, exponents = np.frexp(values * factors[:, None])
     shift = left.tops[:, ia] + right.tops[:, ib] - 2 * _CENTRE - slope * (size - 1)
-    exponents = np.where(values == 0, 0, exponents + shift)
+    values, exponents = normalised(values * factors[:, None], shift)
     misfits = _misfits(left.spans[:, ia], right.spans[:, ib])
     for start in range(0, len(misfits), _MANY):
         channel, c = misfits[start : start + _MANY].T
@@ -88,12 +87,12 @@ def _coefficients(left, ia, right, ib, first: int, ends: np.ndarray, count: int)
 
     channels, rows, size = right.values.shape
     # element n - k of a row, for all k: with zeros in front, for indices below 0, and behind it
-    padded = np.zeros((channels, rows, size + 2 * _WIDTH))
-    padded[:, :, _WIDTH : _WIDTH + size] = right.values
+    padded = np.zeros((channels, rows, size + 2 * WIDTH))
+    padded[:, :, WIDTH : WIDTH + size] = right.values
     begins, cuts = np.take(left.starts, ia, axis=1), np.take(right.starts, ib, axis=1)
     values = np.empty((channels, ia.size, count))
     kernels.sums(
-        left.values, ia, padded.reshape(channels, -1), ib * padded.shape[2] + _WIDTH + first, -1, begins, cuts,
+        left.values, ia, padded.reshape(channels, -1), ib * padded.shape[2] + WIDTH + first, -1, begins, cuts,
         np.zeros((channels, ends.size), dtype=np.int64), ends, values,
     )  # fmt: skip
     return values
@@ -111,14 +110,14 @@ def apply(f: tuple, x: tuple, directions: np.ndarray) -> tuple:
     channels, count, size = right.values.shape
     height = left.values.shape[1]
     values, blocks = np.empty((channels, count, height)), len(_block_ends(height))
-    turned = np.zeros((channels, size, blocks * _WIDTH))
+    turned = np.zeros((channels, size, blocks * WIDTH))
     turned[:, :, :height] = left.values.swapaxes(1, 2)
-    starts = np.full((channels, blocks * _WIDTH), size)
+    starts = np.full((channels, blocks * WIDTH), size)
     starts[:, :height] = left.starts
     kernels.sums(
         right.values, np.arange(count), turned.reshape(channels, -1), np.zeros(count, dtype=np.int64),
         turned.shape[2], right.starts, np.zeros((channels, count), dtype=np.int64),
-        starts.reshape(channels, blocks, _WIDTH).min(axis=2), np.full(blocks, size), values,
+        starts.reshape(channels, blocks, WIDTH).min(axis=2), np.full(blocks, size), values,
     )  # fmt: skip
     terms, powers = np.count_nonzero(f[0], axis=2)[own], (f[0] == 0.5).any(axis=2)[own]
     # one product with a power of two is exact
@@ -194,8 +193,8 @@ def _tilt(a: tuple, b: tuple) -> int:
 
 
 def _block_ends(size: int) -> np.ndarray:
-    """The ends of the blocks of ``_WIDTH`` elements of a row."""
-    return np.minimum(np.arange(_WIDTH, size + _WIDTH, _WIDTH), size)
+    """The ends of the blocks of ``WIDTH`` elements of a row."""
+    return np.minimum(np.arange(WIDTH, size + WIDTH, WIDTH), size)
 
 
 def _misfits(span_a: np.ndarray, span_b: np.ndarray) -> np.ndarray:
@@ -214,11 +213,10 @@ def scaled_sums(a: tuple, b: tuple, factors: np.ndarray) -> tuple[np.ndarray, np
     top = np.max(exponents, axis=1, initial=-_FAR, where=there)
     lowered = exponents - top[:, None]
     terms = np.where(there & (lowered > -1000), np.ldexp(products, np.clip(lowered, -1000, 0)), 0.0)
-    blocks = np.add.reduceat(terms, np.arange(0, terms.shape[1], _BLOCK), axis=1)
-    values, shift = np.frexp(blocks.sum(axis=1) * factors)
-    return values, np.where(values == 0, 0, shift + top)
+    blocks = np.add.reduceat(terms, np.arange(0, terms.shape[1], BLOCK), axis=1)
+    return normalised(blocks.sum(axis=1) * factors, top)
 
 
 def _roundings(terms):
     """Bound of the roundings of a blocked sum of products: the product, two levels of sums, and the final scaling."""
-    return np.minimum(terms, _BLOCK + terms // _BLOCK + 1) + 4
+    return np.minimum(terms, BLOCK + terms // BLOCK + 1) + 4

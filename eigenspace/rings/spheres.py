@@ -1,13 +1,10 @@
 """Moments of a monomial on one sphere, as scaled rows."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from math import factorial
 
 import numpy as np
 
-from .._flint import scaled, scaled_ratio
-from .products import UNIT
+from .mantissas import UNIT, factorials, normalised
 
 
 def sphere_moments(dim: int, degrees: Sequence[int], size: int) -> tuple[tuple, tuple]:
@@ -39,25 +36,11 @@ def sphere_moments(dim: int, degrees: Sequence[int], size: int) -> tuple[tuple, 
     peak_m, peak_e, peak = (part[:, None] for part in peaks)
     # up to the peak its moment, then that of the right parity at n or just beyond
     at = n[:size] + (n[:size] - r) % 2
-    upper, shift = _factorials(size + 1)
+    upper, shift = factorials(size + 1)
     later_m = np.take_along_axis(mantissa * upper, at, axis=1) * (1 + 8 * UNIT)
     later_e = np.take_along_axis(exponent + shift, at, axis=1)
     before = at <= peak
-    lower, back = _inverse_factorials(size)
-    bound = np.frexp(np.where(before, peak_m, later_m) * lower * (1 + 8 * UNIT))
-    return (mantissa[:, :size], exponent[:, :size]), (bound[0], np.where(before, peak_e, later_e) + back + bound[1])
-
-
-@lru_cache(maxsize=16)
-def _factorials(size: int) -> tuple[np.ndarray, np.ndarray]:
-    return _columns(scaled(factorial(n)) for n in range(size))
-
-
-@lru_cache(maxsize=16)
-def _inverse_factorials(size: int) -> tuple[np.ndarray, np.ndarray]:
-    return _columns(scaled_ratio(1, factorial(n)) for n in range(size))
-
-
-def _columns(pairs) -> tuple[np.ndarray, np.ndarray]:
-    mantissa, exponent = zip(*pairs)
-    return np.array(mantissa), np.array(exponent, dtype=np.int64)
+    lower, back = factorials(size, inverse=True)
+    bound = np.where(before, peak_m, later_m) * lower * (1 + 8 * UNIT)
+    majorant = normalised(bound, np.where(before, peak_e, later_e) + back)
+    return (mantissa[:, :size], exponent[:, :size]), majorant
