@@ -138,11 +138,11 @@ def compare_ball(name: str, case: dict) -> str:
 def main() -> int:
     """Run the comparison and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=FILES, help="all by default")
+    parser.add_argument("names", nargs="*", choices=(*FILES, "all"), default="all")
     parser.add_argument("--ring", choices=("float", "ball"), default="float")
     options, failed = parser.parse_args(), 0
     check = compare if options.ring == "float" else compare_ball
-    for name in options.names or FILES:
+    for name in FILES if "all" in options.names else options.names:
         start = time.perf_counter()
         messages = [message for case in cases(name) if (message := check(name, case))]
         seconds = time.perf_counter() - start
